@@ -23,7 +23,7 @@ from unittest import mock
 
 from figures import Figures
 
-from evobuild.cli.check.params import Params, load_all_params
+from evobuild.cli.check.all_params import Params, load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.instructions import (

@@ -26,7 +26,7 @@ from unittest import mock
 import yaml
 from figures import Figures
 
-from evobuild.cli.check.params import Params, load_all_params
+from evobuild.cli.check.all_params import Params, load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
 from evobuild.core.instructions import INSTRUCTIONS, Instruction, content_id, row_id

@@ -41,9 +41,9 @@ LINES = {
 TOTAL = """
 import dataclasses, json
 from evobuild.cli.plan import plan
-found = plan.plan()
+found = plan.plan_stages()
 calls = [each.calls for each in found.stages if each.stage.partition("@")[0] in ("evolve", "respond")]
-print(json.dumps(dataclasses.asdict(plan.total(found)) | {"previewed": sum(calls)}))
+print(json.dumps(dataclasses.asdict(plan.sum_estimates(found)) | {"previewed": sum(calls)}))
 """
 PREVIEW_ROWS = 20
 

@@ -21,7 +21,7 @@ from unittest import mock
 
 from figures import Figures
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import machine, tables
 from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND, Instruction, content_id, row_id
 from evobuild.models import ray_engine

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild.cli.cache.prune import prune_replies
+from evobuild.cli.cache.reply_pruning import prune_replies
 from evobuild.core.chat import Choice, Reply
 from evobuild.models.reply_cache import ReplyCache
 

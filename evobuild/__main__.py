@@ -1,7 +1,7 @@
-"""Commands beside the pipeline; `evobuild COMMAND --help` says what one takes.
+"""Commands beside the pipeline; `evobuild COMMAND --help` lists the options of one.
 
-Exit codes: 0; 1 after an error, and if a model cannot be used; 2 if the command line does not fit; 130 if
-interrupted.
+Exit codes: 0: success; 1: an error, or a model that cannot be used; 2: an invalid command line;
+130: interrupted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PROJECT = ("dvc.yaml", "params.yaml")
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; give its exit code."""
+    """Run one command and return its exit code."""
     words = sys.argv[1:] if words is None else words
 
     def work() -> int:
@@ -38,7 +38,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _where_to_run(command: str, said: str) -> str:
-    """Say in a second line that the command needs a project, where this folder is none; '' otherwise."""
+    """Return a second line for an error outside a project: where to run the command; '' inside one."""
     here = Path.cwd()
     if command in ANYWHERE or "\n" in said or any(Path(name).is_file() for name in PROJECT):
         return ""
@@ -46,17 +46,20 @@ def _where_to_run(command: str, said: str) -> str:
         return f"\nthe project is in {above}; run there: cd {shlex.quote(str(above))}"
     if "evobuild init" in said:
         return ""
-    return "\nthis folder is no project; run in one, or begin one: evobuild init"
+    return "\nthis folder is not a project; run in one, or create one: evobuild init"
 
 
 def _find_stages() -> None:
-    """Let the scripts of a project be imported where the command is not run as a module of its folder."""
+    """Make a project's `stages` importable.
+
+    `python -m evobuild` puts the current folder on sys.path, the installed command does not.
+    """
     if Path("dvc.yaml").is_file() and Path("stages").is_dir() and sys.path[0] not in ("", str(Path.cwd())):
         sys.path.insert(0, str(Path.cwd()))
 
 
 def _parser(chosen: list[str]) -> argparse.ArgumentParser:
-    """All commands with their helps, and the arguments of the chosen one."""
+    """Build a parser of all commands; only the chosen one loads its module and options, so --help is fast."""
     parser = Parser(prog="evobuild", description=__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"evobuild {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -66,9 +69,10 @@ def _parser(chosen: list[str]) -> argparse.ArgumentParser:
             name, aliases=aliases, help=summary, description=summary, add_help=name != "repro"
         )
         if chosen and chosen[0] in (name, *aliases):
-            module = importlib.import_module(f"evobuild.cli.commands.{name.replace('-', '_')}")
-            module.add_arguments(command)
-            command.set_defaults(run=module.run)
+            own = name.replace("-", "_")
+            module = importlib.import_module(f"evobuild.cli.commands.{own}_command")
+            getattr(module, f"add_{own}_options")(command)
+            command.set_defaults(run=getattr(module, f"run_{own}"))
     return parser
 
 

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.cli.check.params import Params
+from evobuild.cli.check.all_params import Params
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.stage import run_stage
 from evobuild.process.terminal import log
@@ -31,7 +31,14 @@ STAGE = Stage(
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.cli.check import consistency, evaluation, leftovers, packages, prompt_folder, toys
+    from evobuild.cli.check import (
+        consistency,
+        evaluation_checks,
+        leftovers,
+        package_checks,
+        prompt_checks,
+        toy_checks,
+    )
     from evobuild.cli.pipeline.pipeline import check_pipeline
     from evobuild.core import metrics
     from evobuild.core.stages import stage_instances
@@ -39,18 +46,18 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.process import dvc_state
 
     dvc_state.check_path(Path.cwd())
-    packages.check_packages(params)
+    package_checks.check_packages(params)
     values = read_yaml(args.values)
-    prompt_folder.check_prompts(values)
+    prompt_checks.check_prompts(values)
     consistency.check_params(params)
     if "DVC_STAGE" in os.environ:
         check_pipeline()
-    leftovers.tell_leftovers(stage_instances(values))
+    leftovers.clean_leftovers(stage_instances(values))
     if warning := dvc_state.warning_of_shared_site_cache():
         log(warning)
-    for warning in evaluation.evaluation_warnings(params):
+    for warning in evaluation_checks.list_evaluation_warnings(params):
         log(warning)
-    if label := toys.label_of(params):
+    if label := toy_checks.choose_label(params):
         log(metrics.explain_label(label))
     metrics.write_label(args.label, label)
     args.checked.write_text("params.yaml is sound\n", encoding="utf-8")

@@ -53,7 +53,7 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.cards import card, croissant, provenance
-    from evobuild.cli.pipeline.provenance import made_with
+    from evobuild.cli.pipeline.run_provenance import collect_provenance
     from evobuild.contracts.result import read_validation
     from evobuild.core import metrics, tables
     from evobuild.core.instructions import INSTRUCTIONS
@@ -66,7 +66,7 @@ def main(params: Params, args: Arguments) -> None:
 
     lost = TableWriter(args.rejects, REJECTS)
     export.export_dataset(args.dataset, params.export.formats, args.exports, lost)
-    made = made_with(read_yaml(args.values), args.stage_counts)
+    made = collect_provenance(read_yaml(args.values), args.stage_counts)
     found = card.Sources(
         dataset=args.dataset,
         made=made,

@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.cli.check.params import Params
-from evobuild.cli.pipeline.declared import stage_script
+from evobuild.cli.check.all_params import Params
+from evobuild.cli.pipeline.declared_stages import import_shipped_stage
 from evobuild.core import prompts, sqlite_cache, tables
 from evobuild.core.declaration import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.errors import BadParams, NothingLeft, UserError
@@ -55,7 +55,7 @@ class Stages:
         changes: of the shipped params, by section. given: by argument, its name, or the input: a text, a
         table, or what a folder holds, by name.
         """
-        main = stage_script(stage).main
+        main = import_shipped_stage(stage).main
         kinds, schema = argument_kinds(main), params_schema(main)
         values = changed(_defaults(Params), {**changes, **self.own}, schema)
         self.params = validated(Path(stage), values, schema)

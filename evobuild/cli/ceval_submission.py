@@ -18,7 +18,7 @@ REPLIES = Path("data/evaluation")
 LETTERS = "ABCD"
 
 
-def add_ceval_submission(parser: argparse.ArgumentParser) -> None:
+def add_ceval_submission_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("model", help="its name in evaluate.models; it has answered C-Eval with split: test")
     parser.add_argument("--benchmark", default="ceval", metavar="NAME", help="the entry's name; ceval")
@@ -48,7 +48,7 @@ def write_submission(arguments: argparse.Namespace) -> str:
     letters: dict[str, dict[str, str]] = defaultdict(dict)
     for item, subject, choice in chosen.drop_nulls().sort("group", "item").iter_rows():
         letters[subject][item.removeprefix(f"{subject}/")] = LETTERS[int(choice)]
-    ordered = {subject: dict(sorted(own.items(), key=_by_number)) for subject, own in letters.items()}
+    ordered = {subject: dict(sorted(own.items(), key=_sort_numerically)) for subject, own in letters.items()}
     with atomic_outputs(arguments.to, inputs=[source]) as (file,):
         file.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
     unread = chosen["choice"].null_count()
@@ -56,6 +56,6 @@ def write_submission(arguments: argparse.Namespace) -> str:
     return said + (f"; {unread:,} replies state no letter and are left out" if unread else "") + "\n"
 
 
-def _by_number(entry: tuple[str, str]) -> tuple[int, str]:
+def _sort_numerically(entry: tuple[str, str]) -> tuple[int, str]:
     identity, _ = entry
     return (int(identity), "") if identity.isdecimal() and identity.isascii() else (1 << 62, identity)

@@ -19,7 +19,7 @@ WIDTH = 100
 RUNS_WIDTH = 36
 
 
-def dag_table() -> str:
+def format_dag() -> str:
     """Lay the pipeline out. Raises UserError if DVC cannot read it."""
     import networkx
     from dvc.exceptions import DvcException
@@ -46,11 +46,11 @@ def dag_table() -> str:
     for name, own in runs.items():
         waits = [other for other in runs if needed.has_edge(name, other) and other not in first]
         waits += ["the one before"] if name in after_itself else []
-        lines += _lines(name.ljust(width), own, waits)
+        lines += _format_stage(name.ljust(width), own, waits)
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _lines(name: str, runs: Sequence[str], waits: Sequence[str]) -> Iterator[str]:
+def _format_stage(name: str, runs: Sequence[str], waits: Sequence[str]) -> Iterator[str]:
     """A stage's line; what does not fit beside it goes below."""
     room = WIDTH - len(name) - RUNS_WIDTH - 4
     left = textwrap.wrap(", ".join(filter(None, runs)), RUNS_WIDTH) or [""]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evobuild.cli.check.params import PARAMS, Params, load_all_params
+from evobuild.cli.check.all_params import PARAMS, Params, load_all_params
 from evobuild.core.errors import BadParams, UserError
 from evobuild.core.param_errors import find_new_name
 from evobuild.core.suggestions import nearest_names, unknown_name
@@ -30,7 +30,7 @@ def overridden_params(overrides: Sequence[str], params: Path = PARAMS) -> Iterat
     if not overrides:
         yield params
         return
-    with _changed_copy(params, overrides) as (copy, problem):
+    with _copy_with_changes(params, overrides) as (copy, problem):
         if problem:
             raise BadParams(_explain_failure(params, overrides, problem))
         try:
@@ -40,7 +40,7 @@ def overridden_params(overrides: Sequence[str], params: Path = PARAMS) -> Iterat
 
 
 @contextmanager
-def _changed_copy(params: Path, overrides: Sequence[str]) -> Iterator[tuple[Path, str]]:
+def _copy_with_changes(params: Path, overrides: Sequence[str]) -> Iterator[tuple[Path, str]]:
     """Give a copy with some changes, and DVC's reason if it does not take one of them, else ''."""
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
@@ -58,17 +58,17 @@ def _changed_copy(params: Path, overrides: Sequence[str]) -> Iterator[tuple[Path
 def _explain_failure(params: Path, overrides: Sequence[str], problem: str) -> str:
     """Explain the first change that DVC does not take, and what to write instead."""
     for count, override in enumerate(overrides, start=1):
-        with _changed_copy(params, overrides[:count]) as (_, failure):
+        with _copy_with_changes(params, overrides[:count]) as (_, failure):
             if failure:
-                return f"-S {override[:200]}: {_remedy(params, override, failure)}"
+                return f"-S {override[:200]}: {_suggest_override(params, override, failure)}"
     return f"-S {' '.join(overrides)[:200]}: {problem}"
 
 
-def _remedy(params: Path, override: str, problem: str) -> str:
+def _suggest_override(params: Path, override: str, problem: str) -> str:
     """Find what to write instead of a change; DVC's own reason if nothing better is known."""
     name, equals, value = override.partition("=")
     key, content = name.lstrip("+~"), read_yaml(params)
-    known = list(_dotted_keys(content))
+    known = list(_iterate_dotted_keys(content))
     if not equals and not name.startswith("~"):
         return "expected KEY=VALUE, such as select.share=0.1"
     quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -91,15 +91,15 @@ def _remedy(params: Path, override: str, problem: str) -> str:
 
 def _is_accepted(params: Path, override: str) -> bool:
     """Whether DVC takes a change, and the schema of params its result."""
-    with _changed_copy(params, [override]) as (copy, problem):
+    with _copy_with_changes(params, [override]) as (copy, problem):
         try:
             return not problem and bool(load_all_params(copy))
         except BadParams:
             return False
 
 
-def _dotted_keys(content: Mapping[str, Any], above: str = "") -> Iterator[str]:
+def _iterate_dotted_keys(content: Mapping[str, Any], above: str = "") -> Iterator[str]:
     for key, value in content.items():
         yield f"{above}{key}"
         if isinstance(value, Mapping):
-            yield from _dotted_keys(value, f"{above}{key}.")
+            yield from _iterate_dotted_keys(value, f"{above}{key}.")

@@ -34,7 +34,7 @@ class Sample(NamedTuple):
     completion: str
 
 
-def add_pass_at_k(parser: argparse.ArgumentParser) -> None:
+def add_pass_at_k_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--problems", type=Path, required=True, metavar="FILE", help="as published")
     parser.add_argument(
@@ -59,7 +59,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def given_limits(arguments: argparse.Namespace) -> Limits:
+def read_limits(arguments: argparse.Namespace) -> Limits:
     """The limits that the options give. Raises UserError at one that is out of bounds."""
     given = {
         "seconds": arguments.seconds,
@@ -80,7 +80,7 @@ def score_completions(arguments: argparse.Namespace) -> str:
 
     if min(arguments.k) < 1:
         raise UserError("each --k must be at least 1")
-    limits = given_limits(arguments)
+    limits = read_limits(arguments)
     problems = read_problems(arguments.problems)
     samples = (
         read_samples(arguments.samples, problems)

@@ -28,26 +28,28 @@ _BARE_NAME = re.compile(r"\w[\w-]*", re.ASCII)
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,300}")
 
 
-def listing() -> str:
+def format_presets() -> str:
     """Name all presets, and what each is about, a line each."""
-    found = {name: _read(FOLDER / f"{name}.yaml")["about"] for name in _names()}
+    found = {name: _read_file(FOLDER / f"{name}.yaml")["about"] for name in _list_names()}
     width = max(map(len, found), default=0)
     return "".join(f"{name:<{width}}  {about}\n" for name, about in found.items())
 
 
-def options(name: str) -> list[str]:
+def format_options(name: str) -> list[str]:
     """Give a preset as words of a command line: ["-S", "select.by=ifd", …]. Raises as `overrides`."""
-    return [word for key, value in overrides(name).items() for word in ("-S", f"{key}={value}".rstrip("="))]
+    return [
+        word for key, value in read_overrides(name).items() for word in ("-S", f"{key}={value}".rstrip("="))
+    ]
 
 
-def overrides(name: str) -> dict[str, str]:
+def read_overrides(name: str) -> dict[str, str]:
     """Give a preset as DVC's overrides: {"select.by": "ifd", "~rounds": "", "+rounds": "{r1:{parent:r0}}"}.
 
     Raises UserError if there is none of this name; BadInput if its file is not as it should be.
     """
     found: dict[str, str] = {}
     for key, value in read_preset(name).items():
-        written = _written(FOLDER / f"{name}.yaml", key, value)
+        written = _format_value(FOLDER / f"{name}.yaml", key, value)
         if _ENTRY.fullmatch(key):
             found[f"++{key}"] = written
         else:
@@ -60,12 +62,12 @@ def read_preset(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
 
     above: presets that extend it. Raises as `overrides`.
     """
-    known = _names()
+    known = _list_names()
     if name not in known:
         raise UserError(unknown_name("preset", name, known))
     if name in above:
         raise BadInput(f"{FOLDER}: presets extend one another in a circle: {' <- '.join((*above, name))}")
-    content, settings = _read(FOLDER / f"{name}.yaml"), dict[str, Any]()
+    content, settings = _read_file(FOLDER / f"{name}.yaml"), dict[str, Any]()
     extended = content.get("extends", [])
     for other in extended if isinstance(extended, list) else [extended]:
         settings |= read_preset(str(other), (*above, name))
@@ -73,11 +75,11 @@ def read_preset(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     return settings | own
 
 
-def _names() -> list[str]:
+def _list_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     content = read_yaml(path)
     about, settings = content.get("about"), content.get("set")
     if not isinstance(about, str) or not _LINE.fullmatch(about) or not isinstance(settings, dict):
@@ -89,16 +91,16 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _written(path: Path, key: str, value: object) -> str:
+def _format_value(path: Path, key: str, value: object) -> str:
     """Write a value as `-S` takes it, in one word of a shell: {ic_ifd:1,difficulty:0.5}."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return str(value)
     if isinstance(value, list):
-        return f"[{','.join(_written(path, key, each) for each in value)}]"
+        return f"[{','.join(_format_value(path, key, each) for each in value)}]"
     if isinstance(value, dict) and all(_BARE_NAME.fullmatch(name) for name in value):
-        return f"{{{','.join(f'{name}:{_written(path, key, each)}' for name, each in value.items())}}}"
+        return f"{{{','.join(f'{name}:{_format_value(path, key, each)}' for name, each in value.items())}}}"
     if not isinstance(value, str) or not _BARE.fullmatch(value):
         raise BadInput(f"{path}: {key} is {value!r}; expected a plain word, a number, a list or a mapping")
     return value

@@ -15,9 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evobuild.cli import pulled
-from evobuild.cli.check import consistency, leftovers, packages, prompt_folder
-from evobuild.cli.check.params import PARAMS, load_all_params
+from evobuild.cli import pull
+from evobuild.cli.check import consistency, leftovers, package_checks, prompt_checks
+from evobuild.cli.check.all_params import PARAMS, load_all_params
 from evobuild.cli.pipeline.pipeline import write_pipeline
 from evobuild.core.errors import UserError
 from evobuild.core.prompts import use_folder
@@ -28,7 +28,7 @@ from evobuild.process.dvc_state import check_path, check_writable, damaged_rwloc
 from evobuild.process.terminal import log
 
 
-def repro(words: Sequence[str]) -> int:
+def run_repro(words: Sequence[str]) -> int:
     """Check, then become `dvc repro` with some words. Raises UserError at the first mistake."""
     if not Path("dvc.yaml").is_file():
         raise UserError("dvc.yaml: no such file; run in its folder, or begin one: evobuild init")
@@ -36,19 +36,19 @@ def repro(words: Sequence[str]) -> int:
     check_path(Path.cwd())
     check_writable(Path.cwd())
     with use_folder(Path(params.prompts)):
-        prompt_folder.check_prompts(read_yaml(PARAMS))
+        prompt_checks.check_prompts(read_yaml(PARAMS))
         consistency.check_params(params)
     if damaged := damaged_rwlock():
         raise UserError(damaged)
     use_private_site_cache()
-    leftovers.tell_leftovers(stage_instances(read_yaml(PARAMS)))
+    leftovers.clean_leftovers(stage_instances(read_yaml(PARAMS)))
     if changed := write_pipeline():
         log(f"written, as stages, params.yaml and libraries are now: {', '.join(map(str, changed))}")
     check_stages(words)
-    options = missing_options()
+    options = missing_table_options()
     # Where nothing is stale nothing is computed: who has only pulled needs no torch.
     if not options:
-        packages.check_packages(params)
+        package_checks.check_packages(params)
     sys.stdout.flush()
     # Whatever environment is activated, DVC and stages run in this Python's.
     os.environ["PATH"] = os.pathsep.join(
@@ -79,11 +79,11 @@ def check_stages(words: Sequence[str]) -> None:
             raise UserError(unknown_name("stage", word, runs[stage]))
 
 
-def missing_options() -> list[str]:
+def missing_table_options() -> list[str]:
     """What DVC is told where intermediate tables were not pushed: to do without if nothing is stale."""
-    if not pulled.has_only_pulled():
+    if not pull.has_only_pulled():
         return []
-    if pulled.is_current():
+    if pull.is_up_to_date():
         log("intermediate tables are not here, for they were not pushed; nothing is stale, so none is built")
         return ["--allow-missing"]
     log("intermediate tables are not here, for they were not pushed; something is stale, so they are built")

@@ -37,7 +37,7 @@ class RevisionFiles:
 
         return DVCFileSystem(".", rev=self.revision)
 
-    def path(self, name: str) -> Path:
+    def fetch_file(self, name: str) -> Path:
         """Fetch a file, and give where it lies now.
 
         Raises UserError if the revision has none, or DVC's cache and remote lack it.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from evobuild.cli.pass_at_k import add_limits, given_limits
+from evobuild.cli.pass_at_k import add_limits, read_limits
 from evobuild.core.errors import BadInput, BadParams, UserError
 from evobuild.core.outs import atomic_outputs
 from evobuild.core.param_errors import first_error
@@ -34,7 +34,7 @@ RETRIES = 2
 """Times that the judge is asked again what it did not answer in form."""
 
 
-def add_score_replies(parser: argparse.ArgumentParser) -> None:
+def add_score_replies_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("benchmark", help="such as gsm8k, human_eval or mt_bench")
     parser.add_argument("--items", default="", metavar="FILE", help="its items; default as in params.yaml")
@@ -66,7 +66,7 @@ def add_score_replies(parser: argparse.ArgumentParser) -> None:
     add_limits(parser)
 
 
-class _Result(NamedTuple):
+class ReplyScores(NamedTuple):
     """What came of the replies. judged, unread: questions to the judge."""
 
     benchmark: str
@@ -84,7 +84,7 @@ def score_replies(arguments: argparse.Namespace) -> str:
     from evobuild.evaluation.given_replies import ID_FIELDS, GivenReplies, by_item, read_replies, refused
     from evobuild.evaluation.published_verdicts import compare_verdicts
 
-    benchmark = made_benchmark(arguments.benchmark, arguments.items, arguments.set)
+    benchmark = build_benchmark(arguments.benchmark, arguments.items, arguments.set)
     if "likelihoods" in benchmark.needs:
         raise refused(benchmark)
     named = (arguments.id,) if arguments.id else ID_FIELDS
@@ -94,20 +94,24 @@ def score_replies(arguments: argparse.Namespace) -> str:
         )
     read = read_replies(arguments.replies, named, arguments.reply, arguments.verdict)
     replies = by_item(benchmark, read, arguments.id)
-    limits = given_limits(arguments) if "sandbox" in benchmark.needs else None
+    limits = read_limits(arguments) if "sandbox" in benchmark.needs else None
     inputs = [Path(file) for file in (*benchmark.files, arguments.replies, arguments.judgments) if file]
     with atomic_outputs(*filter(None, [arguments.out]), inputs=inputs) as written:
-        found, tools = _evaluated(benchmark, GivenReplies(benchmark, replies), limits, arguments)
+        found, tools = _evaluate(benchmark, GivenReplies(benchmark, replies), limits, arguments)
         for file in written:
             tables.write(file, found.rows)
-    result = _result(benchmark, found, tools)
+    result = _summarize(benchmark, found, tools)
     if arguments.verdict:
         compared = compare_verdicts(found.rows, replies, arguments.check, benchmark.published_offset)
         result = result._replace(verdicts=compared)
-    return json.dumps(_as_json(result)) + "\n" if arguments.json else "\n".join(_lines(result)) + "\n"
+    return (
+        json.dumps(_build_record(result)) + "\n"
+        if arguments.json
+        else "\n".join(_format_lines(result)) + "\n"
+    )
 
 
-def _as_json(result: _Result) -> dict[str, Any]:
+def _build_record(result: ReplyScores) -> dict[str, Any]:
     found = result._asdict()
     compared = found.pop("verdicts")
     if compared is not None:
@@ -119,7 +123,7 @@ def _as_json(result: _Result) -> dict[str, Any]:
     return found
 
 
-def made_benchmark(name: str, items: str, changes: Sequence[str]) -> Benchmark[Any]:
+def build_benchmark(name: str, items: str, changes: Sequence[str]) -> Benchmark[Any]:
     """Make a benchmark with settings that are given as KEY=VALUE, the value in YAML.
 
     Raises UserError at an unknown benchmark or setting.
@@ -146,7 +150,7 @@ def made_benchmark(name: str, items: str, changes: Sequence[str]) -> Benchmark[A
         raise UserError(f"-S: {first_error(error, kind.settings_type)}") from error
 
 
-def _evaluated(
+def _evaluate(
     benchmark: Benchmark[Any], replies: Any, limits: Limits | None, arguments: argparse.Namespace
 ) -> tuple[Evaluation, Tools]:
     from evobuild.core.chat import Sampling
@@ -155,7 +159,7 @@ def _evaluated(
     from evobuild.evaluation.judge import Judge, JudgeSettings
 
     with ExitStack() as stack:
-        judge, model = None, _judging(arguments, benchmark, stack)
+        judge, model = None, _open_judge(arguments, benchmark, stack)
         if model:
             # What stays unread is shown, and stops nothing here.
             retries = RETRIES if arguments.judge else 0
@@ -170,7 +174,7 @@ def _evaluated(
     return found, tools
 
 
-def _judging(arguments: argparse.Namespace, benchmark: Benchmark[Any], stack: ExitStack) -> Any:
+def _open_judge(arguments: argparse.Namespace, benchmark: Benchmark[Any], stack: ExitStack) -> Any:
     """What answers the judge's questions; None where nothing is judged."""
     from evobuild.evaluation.given_replies import GivenJudgments, read_replies
     from evobuild.models.client import Model
@@ -181,7 +185,7 @@ def _judging(arguments: argparse.Namespace, benchmark: Benchmark[Any], stack: Ex
             raise UserError(f"{benchmark.name} is scored without a judge; leave --judge and --judgments out")
         return None
     if arguments.judgments:
-        return GivenJudgments(_unique(read_replies(arguments.judgments)))
+        return GivenJudgments(_index_judgments(read_replies(arguments.judgments)))
     if not arguments.judge:
         raise UserError(
             f"{benchmark.name} is scored by a judge; give its URI by --judge, or what it said by --judgments"
@@ -193,7 +197,7 @@ def _judging(arguments: argparse.Namespace, benchmark: Benchmark[Any], stack: Ex
     return stack.enter_context(Model(role, "judge", "score-replies"))
 
 
-def _unique(judgments: Iterator[tuple[str, Given]]) -> dict[str, Given]:
+def _index_judgments(judgments: Iterator[tuple[str, Given]]) -> dict[str, Given]:
     found: dict[str, Given] = {}
     for key, given in judgments:
         if key in found:
@@ -204,7 +208,7 @@ def _unique(judgments: Iterator[tuple[str, Given]]) -> dict[str, Given]:
     return found
 
 
-def _result(benchmark: Benchmark[Any], found: Evaluation, tools: Tools) -> _Result:
+def _summarize(benchmark: Benchmark[Any], found: Evaluation, tools: Tools) -> ReplyScores:
     from evobuild.evaluation.compare import Resampling, evaluation_metrics, figures_table, measure_all
 
     measured = measure_all([benchmark], {"replies": found.rows})
@@ -214,10 +218,10 @@ def _result(benchmark: Benchmark[Any], found: Evaluation, tools: Tools) -> _Resu
     asked, unread = (
         (tools.judge.asked[benchmark.name], tools.judge.unread[benchmark.name]) if tools.judge else (0, 0)
     )
-    return _Result(benchmark.name, found.items[benchmark.name], answered, asked, unread, own)
+    return ReplyScores(benchmark.name, found.items[benchmark.name], answered, asked, unread, own)
 
 
-def _lines(result: _Result) -> Iterator[str]:
+def _format_lines(result: ReplyScores) -> Iterator[str]:
     from evobuild.evaluation.published_verdicts import format_comparison
 
     yield f"{result.benchmark}: {result.answered:,} of {result.items:,} items answered"

@@ -79,7 +79,7 @@ def read_stored(side: Side, params: Evaluated) -> Stored:
     Raises UserError at a model that it has not, or whose answers are not here, nor in DVC's cache or remote.
     """
     if not side.revision:
-        _check_model(side, params)
+        _check_model_name(side, params)
         table = REPLIES / f"{side.model}.parquet"
         if not table.exists():
             raise UserError(
@@ -89,13 +89,13 @@ def read_stored(side: Side, params: Evaluated) -> Stored:
         label = metrics.read_label(LABEL) if LABEL.exists() else ""
         return Stored(params, tables.read(table, EVALUATION), label)
     with RevisionFiles(side.revision) as files:
-        given = load_params(files.path(str(PARAMS)), Evaluated)
-        _check_model(side, given)
-        answers = tables.read(files.path(str(REPLIES / f"{side.model}.parquet")), EVALUATION)
-        return Stored(given, answers, metrics.read_label(files.path(str(LABEL))))
+        given = load_params(files.fetch_file(str(PARAMS)), Evaluated)
+        _check_model_name(side, given)
+        answers = tables.read(files.fetch_file(str(REPLIES / f"{side.model}.parquet")), EVALUATION)
+        return Stored(given, answers, metrics.read_label(files.fetch_file(str(LABEL))))
 
 
-def _check_model(side: Side, params: Evaluated) -> None:
+def _check_model_name(side: Side, params: Evaluated) -> None:
     if side.model not in params.evaluate.models:
         said = unknown_name("model of evaluate.models", side.model, params.evaluate.models)
         raise UserError(f"{side.revision}: {said}" if side.revision else said)

@@ -26,7 +26,7 @@ HEADER = (
 )
 
 
-def usage_tables() -> dict[str, list[list[str]]]:
+def format_usage() -> dict[str, list[list[str]]]:
     """Lay out what each task took of each role's model, and the sums, by title; the header first.
 
     Raises UserError if nothing ran.
@@ -35,10 +35,10 @@ def usage_tables() -> dict[str, list[list[str]]]:
     if not runs:
         raise UserError(f"{usage_journal.usage_file()} holds nothing: no stage has asked a chat model here")
     parts = {"In total": runs, "In the last run of each": usage_journal.last_runs(runs)}
-    return {title: _table(own) for title, own in parts.items()}
+    return {title: _build_table(own) for title, own in parts.items()}
 
 
-def _table(runs: Iterable[usage_journal.Record]) -> list[list[str]]:
+def _build_table(runs: Iterable[usage_journal.Record]) -> list[list[str]]:
     rows: dict[tuple[str, str], list[Any]] = {}
     for run in runs:
         row = rows.setdefault((run["task"], run["role"]), [0] * 6 + [None])
@@ -51,10 +51,11 @@ def _table(runs: Iterable[usage_journal.Record]) -> list[list[str]]:
     every = [*([*key, *row] for key, row in sorted(rows.items()))]
     every.append(["all", "", *sums, sum(costs) if costs else None])
     shown = [
-        [*row[:2], *(f"{count:,}" for count in row[2:7]), f"{row[7]:,.2f}", _cost(row[8])] for row in every
+        [*row[:2], *(f"{count:,}" for count in row[2:7]), f"{row[7]:,.2f}", _format_cost(row[8])]
+        for row in every
     ]
     return [[*HEADER], *shown]
 
 
-def _cost(cost: float | None) -> str:
+def _format_cost(cost: float | None) -> str:
     return "–" if cost is None else f"{cost:,.4f}"

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from evobuild.cli.check.params import PARAMS
+from evobuild.cli.check.all_params import PARAMS
 from evobuild.core.errors import UserError
 from evobuild.core.yaml_files import read_yaml
 from evobuild.evaluation.benchmarks import benchmark_class

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from evobuild.cli.plan import plan
-from evobuild.cli.plan.estimates import Estimate
-from evobuild.cli.plan.training import TrainingEstimate
+from evobuild.cli.plan.stage_estimates import Estimate
+from evobuild.cli.plan.training_estimates import TrainingEstimate
 from evobuild.process.terminal import log
 from experiments.recipe.design import Experiment
 from experiments.recipe.views import NOTHING, line
@@ -26,7 +26,7 @@ def table(wanted: Sequence[Experiment]) -> str:
     plans = []
     for number, each in enumerate(wanted, start=1):
         log(f"plan {number} of {len(wanted)}: {', '.join(each.labels.values())}")
-        plans.append(plan.plan(each.changes, each.targets).stages)
+        plans.append(plan.plan_stages(each.changes, each.targets).stages)
     sums = [_sums(map(_asked, stages), COLUMNS) for stages in plans]
     trainings = [[stage.training for stage in stages if stage.training] for stages in plans]
     heads, cells = list(COLUMNS), [_shown(own) for own in (*sums, _sums(sums, COLUMNS))]
@@ -41,7 +41,7 @@ def table(wanted: Sequence[Experiment]) -> str:
     labels = [[*each.labels.values()] for each in wanted] + [["all", *[""] * (len(factors) - 1)]]
     lines = [line([*factors, *heads]), line(["---"] * len(factors) + ["---:"] * len(heads))]
     lines += [line([*left, *right]) for left, right in zip(labels, cells, strict=True)]
-    chats = plan.gpu_notes(stage for stages in plans for stage in stages)
+    chats = plan.format_gpu_notes(stage for stages in plans for stage in stages)
     return "\n".join([*lines, *_notes(trainings), *(f"\n{note}" for note in chats)]) + "\n"
 
 

@@ -113,7 +113,7 @@ def experiments(
     """
     sources = {name: _source(name, path) for name, path in data.items()}
     factors: dict[str, Mapping[str, Settings]] = {"data": sources, **recipe.factors}
-    common = dict(item for name in recipe.presets for item in preset.overrides(name).items())
+    common = dict(item for name in recipe.presets for item in preset.read_overrides(name).items())
     found = []
     for names in itertools.product(*factors.values()):
         labels = dict(zip(factors, names, strict=True))

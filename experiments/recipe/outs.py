@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.cli.check.params import Params, load_all_params
+from evobuild.cli.check.all_params import Params, load_all_params
 from evobuild.cli.revision_files import RevisionFiles
 from evobuild.core import tables
 from evobuild.core.metrics import read_metrics

@@ -11,7 +11,7 @@ from workspace import SHIPPED_PARAMS
 from evobuild.answering import respond
 from evobuild.answering.respond import Asking
 from evobuild.answering.response_prompt import response_template
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import conversation, tables
 from evobuild.core.chat import Sampling
 from evobuild.core.conversation import PLAIN

@@ -15,7 +15,7 @@ from variants import changed
 from workspace import SHIPPED_PARAMS
 
 import evobuild
-from evobuild.api.stage_calls import stage_script
+from evobuild.api.stage_calls import import_shipped_stage
 from evobuild.core import library
 from evobuild.core.measures import BUILT_IN, EMBEDDING, measure_of
 from evobuild.core.stage import call_stage
@@ -219,6 +219,6 @@ def test_figures() -> None:
 
 
 def test_scripts_are_those_that_are_shipped(built: Path) -> None:
-    script = stage_script("seed")
+    script = import_shipped_stage("seed")
     assert Path(script.__file__) == library.template_folder() / "stages/seed.py"
     assert not Path(script.__file__).is_relative_to(built)

@@ -20,7 +20,7 @@ from evobuild.autoif.augment import (
     invent_constraints,
     read_seed_constraints,
 )
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render_prompt

@@ -15,7 +15,7 @@ from evobuild.autoif import booleans, crosscheck, function_verdicts, records
 from evobuild.autoif.booleans import NO_BOOLEAN
 from evobuild.autoif.function_verdicts import FunctionVerdicts
 from evobuild.autoif.records import Case, meets
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import tables
 from evobuild.core.rejects import Reject
 from evobuild.sandbox import Answer, Outcome, choice

@@ -14,7 +14,7 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.autoif import entailment
 from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.rejects import REJECTS, Reject

@@ -10,7 +10,7 @@ from fakes import reply
 from workspace import SHIPPED_PARAMS
 
 from evobuild.autoif.records import ANSWERS
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.rejects import OFF, REJECTS

@@ -14,7 +14,7 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.autoif import booleans, records, verifiers
 from evobuild.autoif.verifiers import UnreadableVerifier, read_verifier_reply
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import tables
 from evobuild.text import json_repairs
 from stages import verifiers as stage

@@ -11,8 +11,8 @@ import variants
 from pydantic import ValidationError
 from workspace import SHIPPED_PARAMS
 
+from evobuild.cli.check.all_params import Params, load_all_params
 from evobuild.cli.check.consistency import check_params
-from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import prompts
 from evobuild.core.errors import BadInput, BadParams, UserError
 from evobuild.core.params import Branch, Pool, Round, read_yaml

@@ -7,9 +7,9 @@ import json
 import pytest
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check import evaluation
+from evobuild.cli.check import evaluation_checks
+from evobuild.cli.check.all_params import Params, load_all_params
 from evobuild.cli.check.consistency import check_params
-from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core.errors import BadParams
 from evobuild.core.params import validated
 from evobuild.core.yaml_files import read_yaml
@@ -37,7 +37,7 @@ def refused(**values) -> str:
 def test_the_shipped_evaluation_contradicts_nothing():
     shipped = load_all_params(PARAMS)
     check_params(shipped)
-    assert list(evaluation.evaluation_warnings(shipped)) == []
+    assert list(evaluation_checks.list_evaluation_warnings(shipped)) == []
 
 
 def test_nothing_need_be_asked():
@@ -97,7 +97,7 @@ def test_the_toy_is_there_only_if_something_has_it_trained():
     }
     params = validated(PARAMS, content, Params)
     with pytest.raises(BadParams, match="the toy that is trained only if a base or"):
-        evaluation.check_evaluation(params)
+        evaluation_checks.check_evaluation(params)
 
 
 def test_an_adapter_without_its_base_is_refused_with_what_to_write(tmp_path):
@@ -175,7 +175,7 @@ def test_what_is_compared_is_evaluated(compare, message):
 
 def test_what_may_not_be_meant_is_warned_of():
     models = {"a": "openai:gpt-4o", "b": "openai:gpt-4o"}
-    found = list(evaluation.evaluation_warnings(changed(models=models)))
+    found = list(evaluation_checks.list_evaluation_warnings(changed(models=models)))
     assert found[0] == "evaluate.models: a and b are the same model, 'openai:gpt-4o'"
     assert "evaluate.models.a is 'openai:gpt-4o'" in found[1] and found[1].endswith("every item of held_out")
     check_params(changed(models=models))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from workspace import SHIPPED_PARAMS
 
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.cli.check.consistency import check_params
-from evobuild.cli.check.operations import check_operations
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.operation_checks import check_operations
 from evobuild.core import prompts
 from evobuild.core.errors import BadInput, BadParams
 from evobuild.evolution.params import Evolve

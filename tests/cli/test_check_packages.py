@@ -11,10 +11,10 @@ import variants
 import yaml
 from workspace import ROOT, SHIPPED_PARAMS
 
-from evobuild.cli.check import packages
-from evobuild.cli.check.params import Params
-from evobuild.cli.commands import preview
-from evobuild.cli.models import inspection
+from evobuild.cli.check import package_checks
+from evobuild.cli.check.all_params import Params
+from evobuild.cli.commands import preview_command
+from evobuild.cli.models import role_checks
 from evobuild.core.errors import BadParams, MissingExtra
 from evobuild.core.machine import Machine
 
@@ -47,14 +47,14 @@ def given(changes: dict[str, object]) -> Params:
 def needed(changes: dict[str, object], machine: dict[str, object] | None = None) -> dict[str, set[str]]:
     """Who needs packages, and which."""
     found: dict[str, set[str]] = {}
-    for need in packages.params_needs(given(changes), Machine.model_validate(machine or {})):
+    for need in package_checks.list_needs(given(changes), Machine.model_validate(machine or {})):
         found.setdefault(need.user, set()).update(package.module for package in need.packages)
     return {user: modules for user, modules in found.items() if modules}
 
 
 def test_all_that_is_missing_is_said_in_one_message(bare: Path) -> None:
     with pytest.raises(MissingExtra) as caught:
-        packages.check_packages(given({}))
+        package_checks.check_packages(given({}))
     said = str(caught.value)
     assert "torch, transformers" in said and "sentence_transformers" in said
     assert "needed by: scorer, embedder, evaluated base, evaluated tuned, base toy" in said
@@ -64,17 +64,17 @@ def test_all_that_is_missing_is_said_in_one_message(bare: Path) -> None:
 @pytest.mark.parametrize("key", ["models.embedder", "bases.toy.model"])
 def test_weights_that_are_a_package_are_installed(key: str) -> None:
     with pytest.raises(BadParams, match=f"{key} names the package 'no_such', which is not installed"):
-        packages.check_packages(given({key: "package:no_such"}))
+        package_checks.check_packages(given({key: "package:no_such"}))
 
 
 def test_data_alone_needs_no_extra(bare: Path) -> None:
     values = yaml.safe_load((ROOT / "presets/data-only.yaml").read_text())["set"]
-    packages.check_packages(given(values))
+    package_checks.check_packages(given(values))
     assert not needed(values)
 
 
 def test_models_names_the_extra_of_each_role(bare: Path) -> None:
-    found = {each.role: each.problem or "" for each in inspection.inspect(Path("params.yaml"))}
+    found = {each.role: each.problem or "" for each in role_checks.check_roles(Path("params.yaml"))}
     assert "pip install 'evobuild[train]'" in found["scorer"] and "evobuild[train]" in found["base toy"]
     assert "evobuild[diversity]" in found["embedder"] and not found["judge"]
 
@@ -83,7 +83,7 @@ def test_preview_asks_nothing_before(bare: Path, monkeypatch: pytest.MonkeyPatch
     asked: list[object] = []
     monkeypatch.setattr("evobuild.cli.preview.preview.preview_rows", lambda *given: asked.append(given))
     with pytest.raises(MissingExtra, match=r"evobuild\[train,diversity\]"):
-        preview.run(argparse.Namespace(set_param=[], rows=1, rate=False, full=False))
+        preview_command.run_preview(argparse.Namespace(set_param=[], rows=1, rate=False, full=False))
     assert not asked
 
 

@@ -9,7 +9,7 @@ import pytest
 import variants
 from workspace import ROOT
 
-from evobuild.cli.check.prompt_folder import check_prompts
+from evobuild.cli.check.prompt_checks import check_prompts
 from evobuild.core.errors import BadInput, BadParams
 from evobuild.core.prompts import use_folder
 

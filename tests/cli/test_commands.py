@@ -21,7 +21,7 @@ from fakes import reply
 from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
-from evobuild.cli.models import inspection, reachability
+from evobuild.cli.models import role_checks, server_check
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.models.reply_cache import ReplyCache
 
@@ -54,7 +54,7 @@ def project(tmp_path, monkeypatch):
 
 def inspected():
     """role -> problem or facts, and whether there is a problem."""
-    found = inspection.inspect(Path("params.yaml"))
+    found = role_checks.check_roles(Path("params.yaml"))
     return {each.role: (each.problem or each.facts, each.problem is None) for each in found}
 
 
@@ -304,7 +304,7 @@ def test_the_key_is_used_and_never_said(project, monkeypatch, capsys):
 
 
 def test_a_silent_server_and_one_that_is_not_there_are_told_in_time(project, monkeypatch):
-    monkeypatch.setattr(reachability, "SECONDS", 0.3)
+    monkeypatch.setattr(server_check, "SECONDS", 0.3)
     project(judge="openai:m")
     with serving(monkeypatch, listing, delay=6.0), patience.Patience(5).limit("the look"):
         assert "no answer within 0.3 s" in inspected()["judge"][0]
@@ -314,8 +314,8 @@ def test_a_silent_server_and_one_that_is_not_there_are_told_in_time(project, mon
 
 def test_a_look_that_hangs_is_given_up(project, monkeypatch):
     over, seconds = threading.Event(), patience.scaled(0.2)
-    monkeypatch.setattr(inspection, "SECONDS", seconds)
-    monkeypatch.setattr(reachability, "facts", lambda model, settings: over.wait())
+    monkeypatch.setattr(role_checks, "SECONDS", seconds)
+    monkeypatch.setattr(server_check, "check_servers", lambda model, settings: over.wait())
     project(judge="openai:m")
     found = inspected()
     over.set()

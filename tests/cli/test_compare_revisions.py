@@ -10,10 +10,10 @@ import pytest
 import workspace
 import yaml
 from evaluated import replied
-from evobuild.cli.cached_answers import Side, read_side
 from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
+from evobuild.cli.stored_answers import Side, read_side
 from evobuild.core import metrics, tables
 from evobuild.core.evaluation_tables import EVALUATION
 

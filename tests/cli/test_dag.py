@@ -8,7 +8,7 @@ import pytest
 import workspace
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.dag import dag_table
+from evobuild.cli.dag import format_dag
 from evobuild.core.errors import UserError
 from evobuild.core.stages import OF_BRANCHES, STAGES
 
@@ -31,7 +31,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_pipeline_fits_a_screen_and_names_every_stage_once_in_order(here: Path) -> None:
     workspace.add_branch(here)
-    lines = dag_table().splitlines()
+    lines = format_dag().splitlines()
     assert len(lines) <= 60 and max(map(len, lines)) <= 110
     found = [line.split()[0] for line in lines[1:] if not line.startswith(" ")]
     assert found == [stage.name for stage in STAGES if stage.name != "fetch"]
@@ -39,14 +39,14 @@ def test_the_pipeline_fits_a_screen_and_names_every_stage_once_in_order(here: Pa
 
 
 def test_without_a_branch_none_of_its_stages_is_there(here: Path) -> None:
-    steps, table = {stage.name for stage in OF_BRANCHES}, dag_table()
+    steps, table = {stage.name for stage in OF_BRANCHES}, format_dag()
     assert not steps & set(table.split()) and "autoif" not in table
     workspace.add_branch(here)
-    assert steps < set(dag_table().split())
+    assert steps < set(format_dag().split())
 
 
 def test_a_stage_stands_with_what_it_is_run_for_and_what_it_waits_for(here: Path) -> None:
-    lines = {line.split()[0]: line.split()[1:] for line in dag_table().splitlines()}
+    lines = {line.split()[0]: line.split()[1:] for line in format_dag().splitlines()}
     assert lines["evolve"] == ["r1,", "r2,", "r3", "after", "optimize,", "the", "one", "before"]
     assert lines["compare"] == ["after", "evaluate"]
 
@@ -56,11 +56,11 @@ def test_many_rounds_go_below_one_another(here: Path) -> None:
     names = "".join(f"p{number}: {{parent: r0}}, " for number in range(30))
     assert "\nrounds: {" in params
     (here / "params.yaml").write_text(params.replace("\nrounds: {", f"\nrounds: {{{names}", 1))
-    lines = dag_table().splitlines()
+    lines = format_dag().splitlines()
     assert max(map(len, lines)) <= 110 and "p29" in "".join(lines)
 
 
 def test_a_pipeline_that_dvc_cannot_read_is_one_error(here: Path) -> None:
     (here / "dvc.yaml").write_text("stages: [")
     with pytest.raises(UserError, match="DVC cannot read the pipeline"):
-        dag_table()
+        format_dag()

@@ -17,8 +17,8 @@ from dvc_objects.fs import LocalFileSystem
 from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
-from evobuild.cli.check.params import load_all_params
-from evobuild.cli.explain import provenance
+from evobuild.cli.check.all_params import load_all_params
+from evobuild.cli.explain import lock_sources
 from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.evolution_tables import CANDIDATES
@@ -459,7 +459,9 @@ def test_a_fixed_operation_is_rendered_from_its_prompt(clone, capsys):
 def test_without_a_lock_the_params_and_prompts_at_hand_are_shown(clone, capsys):
     said = explain(capsys, selected()["id"])
     end = said[said.index("What it came from: there is no dvc.lock") :]
-    assert f"prompts/evolve/e0.jinja  md5 {provenance.md5(Path('prompts/evolve/e0.jinja'))}" in end
+    assert (
+        f"prompts/evolve/e0.jinja  md5 {lock_sources.compute_dvc_md5(Path('prompts/evolve/e0.jinja'))}" in end
+    )
     assert "on_failure: retry" in end and "evolver: simulated:small" in end
 
 
@@ -468,8 +470,8 @@ def lock(**stages):
 
 
 def entry(deps, outs=(), **values):
-    hashed = [{"path": path, "md5": provenance.md5(Path(path))} for path in deps]
-    written = [{"path": path, "md5": provenance.md5(Path(path))} for path in outs]
+    hashed = [{"path": path, "md5": lock_sources.compute_dvc_md5(Path(path))} for path in deps]
+    written = [{"path": path, "md5": lock_sources.compute_dvc_md5(Path(path))} for path in outs]
     return {"cmd": "x", "deps": hashed, "outs": written, "params": {"params.yaml": values}}
 
 
@@ -485,7 +487,7 @@ def test_what_it_came_from_is_what_dvc_ran(clone, capsys):
     said = explain(capsys, key)
     end = said[said.index("What it came from, as dvc.lock has it") :]
     assert "  evolve@r1, evolve@r2\n" in end and "temperature: 0.123" in end and "other" not in end
-    assert f"    prompts/evolve/e0.jinja  md5 {provenance.md5(used)}\n" in end
+    assert f"    prompts/evolve/e0.jinja  md5 {lock_sources.compute_dvc_md5(used)}\n" in end
     assert "weak.jinja" not in end and "evobuild" not in end and "data/raw/sample.jsonl" in end
     used.write_text(used.read_text() + "{# changed #}")
     Path("data/method.txt").unlink()
@@ -521,7 +523,7 @@ def test_a_folder_has_the_hash_that_dvc_gives_it(tmp_path):
         file.write_text(name)
         tree.add(tuple(name.split("/")), None, HashInfo("md5", file_md5(str(file), LocalFileSystem())))
     tree.digest()
-    assert provenance.md5(tmp_path) == tree.hash_info.value
+    assert lock_sources.compute_dvc_md5(tmp_path) == tree.hash_info.value
 
 
 @pytest.mark.parametrize("content", ["{", "stages: 3", "[]"])

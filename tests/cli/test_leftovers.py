@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import workspace
 
-from evobuild.cli.check.leftovers import tell_leftovers
+from evobuild.cli.check.leftovers import clean_leftovers
 from evobuild.core.stages import stage_instances
 from evobuild.core.yaml_files import read_yaml
 
@@ -33,7 +33,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_leftovers_go_if_dvc_holds_them_and_what_is_not_an_out_stays(params, capsys) -> None:
-    tell_leftovers(stage_instances(params))
+    clean_leftovers(stage_instances(params))
     assert {str(path.relative_to("data")) for path in Path("data").rglob("*.*")} == {*OF_STAGES, *USERS}
     removed, strange = capsys.readouterr().err.splitlines()
     gone = "data/measures/gone, data/measures/ratings/gone.parquet, data/rounds/gone.parquet"

@@ -13,7 +13,7 @@ import workspace
 import yaml
 
 from evobuild import __main__ as command
-from evobuild.cli.explain.provenance import md5
+from evobuild.cli.explain.lock_sources import compute_dvc_md5
 from evobuild.core import tables
 from evobuild.core.evolution_tables import FAILURES, REPLIES
 from evobuild.core.instructions import AUTOIF, EVOL, INSTRUCTIONS, KEPT, Instruction
@@ -85,7 +85,7 @@ def write(path: Path, schema: pl.Schema, record: dict[str, Any]) -> None:
 
 
 def files(root: Path, paths: list[str]) -> list[dict[str, Any]]:
-    return [{"path": path, "md5": md5(root / path) or "0" * 32} for path in paths]
+    return [{"path": path, "md5": compute_dvc_md5(root / path) or "0" * 32} for path in paths]
 
 
 @pytest.fixture(autouse=True)
@@ -147,7 +147,7 @@ def test_an_ancestor_is_told_of_as_such(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_file_is_followed_back_and_nothing_twice(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, "data/lineage.parquet")
-    dataset = md5(Path("data/dataset.parquet"))
+    dataset = compute_dvc_md5(Path("data/dataset.parquet"))
     assert f"  data/dataset.parquet  md5 {dataset}  by select\n" in text
     assert f"      data/raw/sample.jsonl  md5 {'0' * 32}\n" in text
     assert text.count("sample.jsonl") == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.cli.overrides import overridden_params
 from evobuild.core.errors import BadParams
 

@@ -59,7 +59,9 @@ def here(built, monkeypatch):
 def stale(*overrides: str) -> dict[str, bool]:
     """Stale stages by name, and whether what they read is current."""
     with overridden_params(overrides) as params:
-        return {stage.addressing: fresh for stage, fresh in plan._stale((), {Path("params.yaml"): params})}
+        return {
+            stage.addressing: fresh for stage, fresh in plan._list_stale((), {Path("params.yaml"): params})
+        }
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_a_pool_or_parent_that_nothing_makes_is_said(tmp_path, monkeypatch, over
     workspace.lay_out(tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadParams, match=f"^params.yaml: {said}"):
-        plan.plan([override])
+        plan.plan_stages([override])
 
 
 WATCHED: list[str] = []

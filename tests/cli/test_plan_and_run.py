@@ -14,10 +14,10 @@ import tiny
 import workspace
 from chat_server import chat_server
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.cli.plan import speeds
-from evobuild.cli.plan.estimates import STARTING, Estimate, Estimator
 from evobuild.cli.plan.stage_costs import COSTS
+from evobuild.cli.plan.stage_estimates import STARTING, Estimate, Estimator
 from evobuild.core import machine, metrics, tables
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS

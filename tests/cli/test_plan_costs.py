@@ -11,14 +11,14 @@ import tiny
 import yaml
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import Params
-from evobuild.cli.plan import assumptions, devices, operations, speeds
-from evobuild.cli.plan.amounts import exactly
-from evobuild.cli.plan.asking import Asking
-from evobuild.cli.plan.estimates import STARTING, Estimator
-from evobuild.cli.plan.plan import gpu_notes
+from evobuild.cli.check.all_params import Params
+from evobuild.cli.plan import assumptions, devices, flops, speeds
+from evobuild.cli.plan.amounts import exact_amount
+from evobuild.cli.plan.plan import format_gpu_notes
+from evobuild.cli.plan.planned_calls import PlannedCalls
 from evobuild.cli.plan.planned_rows import PlannedRows
 from evobuild.cli.plan.stage_costs import COSTS
+from evobuild.cli.plan.stage_estimates import STARTING, Estimator
 from evobuild.core import machine, tables
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.stages import STAGES
@@ -167,13 +167,15 @@ def test_what_params_switch_off_is_off(stage, sections, is_on):
     ],
 )
 def test_a_name_tells_a_size(name, size, active):
-    assert operations.parameters_by_name(name) == size
-    assert operations.active_parameters(name) == active
+    assert flops.read_size_in_name(name) == size
+    assert flops.read_active_size(name) == active
 
 
 def time_of(model: str, calls: int = 1000, **settings) -> speeds.Time:
-    asking = Asking(model, "evolver", exactly(calls), prompt=400, reply=500, most=2048)
-    return speeds.Speeds(machine.Machine.model_validate(settings)).of_calls(planned(), asking, calls, 500)
+    asking = PlannedCalls(model, "evolver", exact_amount(calls), prompt=400, reply=500, most=2048)
+    return speeds.Speeds(machine.Machine.model_validate(settings)).estimate_calls(
+        planned(), asking, calls, 500
+    )
 
 
 def test_a_local_engine_takes_gpu_hours_by_size():
@@ -204,7 +206,7 @@ def test_gpu_hours_are_said_by_model_with_their_source():
         estimator.estimate(types.SimpleNamespace(addressing=f"evolve@r{number}", cmd=""), fresh=False)
         for number in (1, 2)
     ]
-    said = list(gpu_notes(stages))
+    said = list(format_gpu_notes(stages))
     assert said[0].startswith("vllm:a/b-7B: ~ ") and said[0].endswith(" GPU hours")
     assert "12,500 are published" in said[1]
     assert all(stage.seconds > STARTING + speeds.LOADING["vllm"] for stage in stages)

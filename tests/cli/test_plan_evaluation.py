@@ -10,10 +10,10 @@ import yaml
 from plans import plan_table
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
-from evobuild.cli.plan import estimates
+from evobuild.cli.check.all_params import load_all_params
+from evobuild.cli.plan import stage_estimates
 from evobuild.cli.plan.assumptions import EVALUATED_REPLY, LENGTHS
-from evobuild.cli.plan.benchmarks import benchmark_calls
+from evobuild.cli.plan.benchmark_calls import count_benchmark_calls
 from evobuild.core import machine
 from evobuild.core.chat import Message
 from evobuild.evaluation import judge as judging
@@ -90,7 +90,7 @@ def here(tmp_path, monkeypatch, store):
 
 
 def estimate(stage="evaluate@m", fresh=True, stale=(), cmd="exec python -m stages.evaluate --model m"):
-    estimator = estimates.Estimator(load_all_params(), machine.Machine(), set(stale))
+    estimator = stage_estimates.Estimator(load_all_params(), machine.Machine(), set(stale))
     return estimator.estimate(types.SimpleNamespace(addressing=stage, cmd=cmd), fresh)
 
 
@@ -186,7 +186,7 @@ def test_the_judge_and_the_model_each_have_their_price(here, monkeypatch):
         "openai:m": machine.Price(prompt=1.0, completion=1.0),
         "openai:j": machine.Price(prompt=0.0, completion=10.0),
     }
-    estimator = estimates.Estimator(load_all_params(), machine.Machine(prices=prices), set())
+    estimator = stage_estimates.Estimator(load_all_params(), machine.Machine(prices=prices), set())
     found = estimator.estimate(types.SimpleNamespace(addressing="evaluate@m", cmd=""), fresh=False)
     # Of each item the prompt is known, "judged a"; what a reply and a question have is assumed.
     prompts, reply, lengths = 3 * (len("judged a") // 4), EVALUATED_REPLY, LENGTHS["judge"]
@@ -211,6 +211,6 @@ def test_a_question_that_is_only_counted_is_not_asked_again(here):
 def test_most_calls_are_of_the_items_that_are_drawn(here):
     here(twice={"limit": 2}, judged={})
     given = load_all_params().evaluate.benchmarks
-    found = benchmark_calls(evaluation.made_benchmarks(given, 1))
+    found = count_benchmark_calls(evaluation.made_benchmarks(given, 1))
     assert (found.calls.most, found.questions, found.asked) == (4 + 3, 3, 2 + 3)
     assert (found.by_replies, found.unknown) == (True, ())

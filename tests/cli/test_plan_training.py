@@ -16,14 +16,14 @@ from plans import plan_table
 from published import QWEN, write_config
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.cli.plan import devices
-from evobuild.cli.plan.amounts import Amount, exactly
+from evobuild.cli.plan.amounts import Amount, exact_amount
 from evobuild.cli.plan.assumptions import LENGTHS
-from evobuild.cli.plan.estimates import Estimate
 from evobuild.cli.plan.planned_rows import PlannedRows
-from evobuild.cli.plan.speeds import ALPACA, training_speed
-from evobuild.cli.plan.training import TrainingEstimate, Trainings
+from evobuild.cli.plan.speeds import ALPACA, estimate_training_speed
+from evobuild.cli.plan.stage_estimates import Estimate
+from evobuild.cli.plan.training_estimates import TrainingEstimate, Trainings
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
 from evobuild.core.machine import Machine, Training
@@ -39,7 +39,7 @@ class Known(PlannedRows):
     """Pools of as many rows as ROWS has, of which three of four get an answer, 100 tokens each."""
 
     def rows(self, pool: str) -> Amount:
-        return exactly(ROWS[pool])
+        return exact_amount(ROWS[pool])
 
     def text(self, pool: str) -> float:
         return 100.0
@@ -144,7 +144,7 @@ def test_hours_are_those_of_the_assumed_utilization(qwens):
 
 def test_alpaca_itself_is_within_the_range(planned, tmp_path):
     """LLaMA 7B on 8 A100, 3 epochs of 52,002 rows of 105 tokens: Stanford took 3 hours."""
-    speed = training_speed(devices.Devices(8, 80 << 30, 312e12, True), Training(), 6.7e9)
+    speed = estimate_training_speed(devices.Devices(8, 80 << 30, 312e12, True), Training(), 6.7e9)
     needed = 6 * 6.7e9 * 3 * 52_002 * 105
     assert needed / speed.best / 3600 < 3.0 < 1.1 * needed / speed.slow / 3600
 
@@ -262,12 +262,12 @@ def test_on_a_cpu_hours_are_those_of_a_cpu_unless_a_peak_is_given(planned):
     found = planned(toy, {"processes": 2})["toy"]
     assert "two CPU cores" in found.speed and found.most_hours > found.hours > 0
     assert found.memory.context == 0
-    assert found.device == devices._main_memory() // 2
+    assert found.device == devices._read_main_memory() // 2
     assert planned(toy, {"device_flops": 0.1})["toy"].hours < found.hours
 
 
 def test_a_gpu_is_taken_as_it_is_found(planned, monkeypatch):
-    monkeypatch.setattr(devices, "_gpus", lambda: ("NVIDIA H100 PCIe", 85 * 10**9, 2))
+    monkeypatch.setattr(devices, "_find_gpus", lambda: ("NVIDIA H100 PCIe", 85 * 10**9, 2))
     found = planned({"toy": {"model": "models/scratch"}})["toy"]
     assert (found.devices, found.device) == (2, 85 * 10**9)
     assert found.hours is not None
@@ -292,7 +292,7 @@ def test_a_gpu_is_taken_as_it_is_found(planned, monkeypatch):
 def test_a_config_of_accelerate_takes_the_place_of_the_rest(config, strategy):
     Path("accelerate.yaml").write_text(yaml.safe_dump(config | {"num_processes": 16, "num_machines": 2}))
     given = Machine.model_validate({"training": EIGHT | {"accelerate": "accelerate.yaml"}}).training
-    found = devices.as_accelerate_says(given)
+    found = devices.apply_accelerate_config(given)
     assert (found.strategy, found.offload) == strategy
     assert (found.processes, found.nodes) == (8, 2)
 
@@ -313,10 +313,10 @@ def test_a_plan_of_the_toy_imports_no_library_of_models(planned):
     program = """if True:
         import sys
         from pathlib import Path
-        from evobuild.cli.check.params import load_all_params
-        from evobuild.cli.plan.plan import plan_rows
+        from evobuild.cli.check.all_params import load_all_params
+        from evobuild.cli.plan.plan import format_plan
         from evobuild.cli.plan.planned_rows import PlannedRows
-        from evobuild.cli.plan.training import Trainings
+        from evobuild.cli.plan.training_estimates import Trainings
         from evobuild.core.machine import Machine
         params = load_all_params(Path("params.yaml"))
         rows = PlannedRows(params, {"gather", "select", "seed"}, {})

@@ -14,8 +14,8 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.cli import preset
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.cli.check.consistency import check_params
-from evobuild.cli.check.params import load_all_params
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.yaml_files import read_yaml
 
@@ -23,7 +23,7 @@ from evobuild.core.yaml_files import read_yaml
 @pytest.fixture(autouse=True)
 def _shipped(monkeypatch):
     """The command reads the shipped params, for what a preset asks by them."""
-    monkeypatch.setattr("evobuild.cli.check.params.PARAMS", SHIPPED_PARAMS)
+    monkeypatch.setattr("evobuild.cli.check.all_params.PARAMS", SHIPPED_PARAMS)
 
 
 NAMES = sorted(path.stem for path in preset.FOLDER.glob("*.yaml"))
@@ -55,7 +55,7 @@ def leaves(content: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> None:
     wanted = preset.read_preset(name)
-    path = applied(tmp_path, preset.options(name))
+    path = applied(tmp_path, preset.format_options(name))
     found, shipped = (read_yaml(each) for each in (path, SHIPPED_PARAMS))
     assert {key: at(found, key) for key in wanted} == wanted
     for key in wanted:
@@ -71,7 +71,7 @@ def test_a_preset_has_what_the_one_it_extends_sets_but_where_it_says_otherwise(t
     monkeypatch.setattr(preset, "FOLDER", tmp_path)
     (tmp_path / "one.yaml").write_text("about: one\nset: {a: 1, b: 2, rounds: {r1: {}}}\n")
     (tmp_path / "two.yaml").write_text("about: two\nextends: one\nset: {b: 3}\n")
-    assert preset.overrides("two") == {"a": "1", "b": "3", "~rounds": "", "+rounds": "{r1:{}}"}
+    assert preset.read_overrides("two") == {"a": "1", "b": "3", "~rounds": "", "+rounds": "{r1:{}}"}
 
 
 def test_of_several_that_a_preset_extends_the_later_counts(tmp_path, monkeypatch) -> None:
@@ -88,7 +88,7 @@ def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
     for benchmark in preset.read_preset(name).get("evaluate.benchmarks", {}):
         items = f"+evaluate.benchmarks.{benchmark}.items=data/raw/benchmarks/{benchmark}.jsonl"
         needed += ["-S", items]
-    check_params(load_all_params(applied(tmp_path, [*preset.options(name), *needed])))
+    check_params(load_all_params(applied(tmp_path, [*preset.format_options(name), *needed])))
 
 
 def test_dvc_takes_all_rounds_away(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_branch_is_added_to_the_pools_that_are_there(tmp_path: Path, rounds:
     found = load_all_params(applied(tmp_path, [*rounds, *branch]))
     check_params(found)
     assert list(found.branches) == ["autoif"] and list(found.pools) == ["r0", *found.rounds, "autoif"]
-    by_preset = load_all_params(applied(tmp_path, [*rounds, *preset.options("autoif")]))
+    by_preset = load_all_params(applied(tmp_path, [*rounds, *preset.format_options("autoif")]))
     assert (by_preset.branches, by_preset.pools) == (found.branches, found.pools)
 
 
@@ -113,7 +113,7 @@ def test_a_preset_is_set_in_one_experiment_after_another(tmp_path: Path, names: 
     """In both orders, so that each comes after each other one."""
     path = applied(tmp_path, [])
     for name in names:
-        apply_overrides(str(path), preset.options(name)[1::2])
+        apply_overrides(str(path), preset.format_options(name)[1::2])
         found, wanted = read_yaml(path), preset.read_preset(name)
         assert {key: at(found, key) for key in wanted} == wanted, name
 
@@ -131,15 +131,15 @@ def test_every_list_of_params_can_be_set_twice(tmp_path: Path, value: str) -> No
 
 
 def test_a_preset_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
-    after = applied(tmp_path, preset.options("deita") + preset.options("cherry"))
-    assert read_yaml(after) == read_yaml(applied(tmp_path, preset.options("cherry")))
+    after = applied(tmp_path, preset.format_options("deita") + preset.format_options("cherry"))
+    assert read_yaml(after) == read_yaml(applied(tmp_path, preset.format_options("cherry")))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_is_printed_as_words_that_a_shell_leaves_alone(name: str, capsys) -> None:
     assert command.main(["preset", name]) == 0
     said = capsys.readouterr().out
-    assert said.split() == preset.options(name)
+    assert said.split() == preset.format_options(name)
     # A shell expands no tilde of what a command printed.
     assert not set(said) & set("'\"\\$`*?;&|<>()#!")
 
@@ -168,7 +168,7 @@ def test_an_unknown_preset_names_the_known(capsys) -> None:
 def test_values_are_one_word_each(tmp_path: Path, monkeypatch, value: str, written: str) -> None:
     monkeypatch.setattr(preset, "FOLDER", tmp_path)
     (tmp_path / "own.yaml").write_text(f"about: mine\nset:\n  select.by: {value}\n")
-    assert preset.options("own") == ["-S", f"select.by={written}"]
+    assert preset.format_options("own") == ["-S", f"select.by={written}"]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_values_are_one_word_each(tmp_path: Path, monkeypatch, value: str, writt
 def test_a_mapping_takes_the_place_of_the_one_before(tmp_path: Path, monkeypatch, value, written) -> None:
     monkeypatch.setattr(preset, "FOLDER", tmp_path)
     (tmp_path / "own.yaml").write_text(f"about: mine\nset:\n  select.by: {value}\n")
-    assert preset.options("own") == ["-S", "~select.by", "-S", f"+select.by={written}"]
+    assert preset.format_options("own") == ["-S", "~select.by", "-S", f"+select.by={written}"]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_preset_that_cannot_be_printed_is_named(
     monkeypatch.setattr(preset, "FOLDER", tmp_path)
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(BadInput, match=r"own\.yaml: ") as caught:
-        preset.options("own")
+        preset.format_options("own")
     assert message in str(caught.value)
 
 
@@ -225,14 +225,14 @@ def test_presets_that_extend_one_another_in_a_circle_are_named(tmp_path: Path, m
     (tmp_path / "one.yaml").write_text("about: one\nextends: two\nset: {a: 1}\n")
     (tmp_path / "two.yaml").write_text("about: two\nextends: one\nset: {a: 1}\n")
     with pytest.raises(BadInput, match="in a circle: one <- two <- one"):
-        preset.options("one")
+        preset.format_options("one")
 
 
 def test_without_presets_none_is_listed(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(preset, "FOLDER", tmp_path)
-    assert preset.listing() == ""
+    assert preset.format_presets() == ""
     with pytest.raises(UserError, match="none is defined"):
-        preset.options("cherry")
+        preset.format_options("cherry")
 
 
 def test_the_options_alone_go_to_standard_output(capfd):

@@ -11,8 +11,8 @@ import yaml
 from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
-from evobuild.cli.check.params import load_all_params
-from evobuild.cli.plan.counting import count_calls
+from evobuild.cli.check.all_params import load_all_params
+from evobuild.cli.plan.call_counting import count_calls
 from evobuild.cli.preview import preview
 from evobuild.core.stage import call_stage
 from stages import evolve

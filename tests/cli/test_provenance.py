@@ -13,14 +13,14 @@ import pytest
 import variants
 
 from evobuild.cards.provenance import Provenance
-from evobuild.cli.pipeline import provenance
+from evobuild.cli.pipeline import run_provenance
 from evobuild.core import prompts
 
 
 @pytest.fixture(autouse=True)
 def weights(monkeypatch):
     """Models that come as packages have one content, which takes no time to read."""
-    monkeypatch.setattr(provenance, "weights_identity", lambda weights: f"{weights.name}#one")
+    monkeypatch.setattr(run_provenance, "weights_identity", lambda weights: f"{weights.name}#one")
 
 
 def made(idle: str = "", **changes: Any) -> Provenance:
@@ -32,7 +32,7 @@ def made(idle: str = "", **changes: Any) -> Provenance:
     asked = [{"role": role} for role in values["models"] if role != idle]
     with TemporaryDirectory() as counts, prompts.use_folder(Path(values["prompts"])):
         Path(counts, "rate-r0.json").write_text(json.dumps({"asked": asked}))
-        return provenance.made_with(values, Path(counts))
+        return run_provenance.collect_provenance(values, Path(counts))
 
 
 def changes_of(**changes: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import workspace
 
-from evobuild.cli import pulled
+from evobuild.cli import pull
 from evobuild.core.errors import UserError
 
 PIPELINE = """
@@ -40,7 +40,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_was_built_and_is_pushed_is_pulled(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda file, words: called.append(words))
-    pulled.pull(["-r", "shared"])
+    pull.pull_pushed(["-r", "shared"])
     assert called[0][1:] == ["-m", "dvc", "pull", "-r", "shared", "data/outer", "raw/own.txt"]
 
 
@@ -48,4 +48,4 @@ def test_where_nothing_was_built_nothing_is_pulled(here: Path) -> None:
     (here / "dvc.lock").unlink()
     (here / "raw/own.txt.dvc").unlink()
     with pytest.raises(UserError, match=r"dvc\.lock: names nothing"):
-        pulled.pull([])
+        pull.pull_pushed([])

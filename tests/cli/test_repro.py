@@ -117,7 +117,7 @@ def test_an_emptied_file_of_locks_is_explained(here):
     locks.parent.mkdir(parents=True)
     locks.write_text("")
     with pytest.raises(UserError, match=r"rwlock was left damaged by a DVC that was killed"):
-        repro.repro([])
+        repro.run_repro([])
 
 
 def test_the_lock_is_renewed_before_anything_is_built(here, monkeypatch):
@@ -125,7 +125,9 @@ def test_the_lock_is_renewed_before_anything_is_built(here, monkeypatch):
     monkeypatch.setattr(os, "execv", lambda file, words: called.append(words))
     command.main(["repro"])
     lock = yaml.safe_load(Path("evobuild.lock").read_text())
-    monkeypatch.setattr("evobuild.cli.pipeline.lock.weights_identity", lambda weights: f"{weights.name}#new")
+    monkeypatch.setattr(
+        "evobuild.cli.pipeline.lock_text.weights_identity", lambda weights: f"{weights.name}#new"
+    )
     command.main(["repro"])
     after = yaml.safe_load(Path("evobuild.lock").read_text())
     assert len(called) == 2
@@ -147,9 +149,9 @@ def test_a_file_that_params_name_becomes_a_dep(here, monkeypatch):
     ids=["a clone that builds", "a reader's clone", "a reader's clone whose params were changed"],
 )
 def test_what_was_not_pushed_is_built_only_if_something_is_stale(monkeypatch, only_pulled, current, options):
-    monkeypatch.setattr(repro.pulled, "has_only_pulled", lambda: only_pulled)
-    monkeypatch.setattr(repro.pulled, "is_current", lambda: current)
-    assert repro.missing_options() == options
+    monkeypatch.setattr(repro.pull, "has_only_pulled", lambda: only_pulled)
+    monkeypatch.setattr(repro.pull, "is_up_to_date", lambda: current)
+    assert repro.missing_table_options() == options
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import variants
 
-from evobuild.cli.check import toys
-from evobuild.cli.check.params import Params
+from evobuild.cli.check import toy_checks
+from evobuild.cli.check.all_params import Params
 from evobuild.core import metrics
 from evobuild.core.errors import BadParams
 
@@ -39,11 +39,11 @@ def given(*changes: dict[str, object]) -> Params:
 )
 def test_real_roles_refuse_a_toy_unless_told(changes: tuple[dict[str, object], ...], named: str) -> None:
     with pytest.raises(BadParams, match=named) as caught:
-        toys.check_toys(given(*changes))
+        toy_checks.check_toys(given(*changes))
     assert "allow_toy: true, which labels everything TOY" in str(caught.value)
     allowed = given(*changes, {"allow_toy": True})
-    toys.check_toys(allowed)
-    assert "TOY" in toys.label_of(allowed)
+    toy_checks.check_toys(allowed)
+    assert "TOY" in toy_checks.choose_label(allowed)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_real_roles_refuse_a_toy_unless_told(changes: tuple[dict[str, object], .
 )
 def test_the_label_says_what_all_stands_on(changes: tuple[dict[str, object], ...], label: str) -> None:
     params = given(*changes)
-    toys.check_toys(params)
-    assert toys.label_of(params) == label
+    toy_checks.check_toys(params)
+    assert toy_checks.choose_label(params) == label
 
 
 @pytest.mark.parametrize("label", ["", "DRY RUN", "TOY", "DRY RUN, TOY"])

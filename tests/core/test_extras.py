@@ -20,7 +20,7 @@ OWN = {"evobuild", "stages"}
 OTHER_NAMES = {"faiss": "faiss-cpu", "ruamel": "ruamel.yaml", "sklearn": "scikit-learn", "yaml": "PyYAML"}
 """Packages whose import name is not their own."""
 PLAIN_IMPORTS = {
-    "evobuild/cli/publish/failures.py": "data",
+    "evobuild/cli/publish/hub_errors.py": "data",
     "evobuild/cli/publish/hub.py": "data",
     "evobuild/evaluation/symbolic.py": "eval",
     "evobuild/training/card/card.py": "train",

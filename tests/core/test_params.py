@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import Params, load_all_params
+from evobuild.cli.check.all_params import Params, load_all_params
 from evobuild.core.declaration import params_schema
 from evobuild.core.errors import BadParams
 from evobuild.core.machine import Machine

@@ -19,8 +19,8 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.__main__ import main
 from evobuild.cli import preset as presets
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.cli.check.consistency import check_params
-from evobuild.cli.check.params import load_all_params
 from evobuild.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +92,7 @@ def overrides(text: str) -> Iterator[list[str]]:
         found = words(command)
         given = [found[place + 1] for place, word in enumerate(found[:-1]) if word == "-S"]
         if "--preset" in found:
-            given = [*presets.options(found[found.index("--preset") + 1])[1::2], *given]
+            given = [*presets.format_options(found[found.index("--preset") + 1])[1::2], *given]
         if given and "KEY=VALUE" not in given:
             yield given
 

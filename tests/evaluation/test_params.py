@@ -6,7 +6,7 @@ import pytest
 import yaml
 from variants import DEFAULT, changed
 
-from evobuild.cli.check.params import Params
+from evobuild.cli.check.all_params import Params
 from evobuild.core.errors import BadParams
 from evobuild.core.params import validated
 from evobuild.core.uri import ChatModel

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core.errors import BadParams
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import operations

@@ -12,7 +12,7 @@ import variants
 from fakes import reply
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.errors import BadInput, UserError

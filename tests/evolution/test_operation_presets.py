@@ -12,10 +12,10 @@ import yaml
 from workspace import ROOT, SHIPPED_PARAMS
 
 from evobuild.cli import preset
+from evobuild.cli.check.all_params import Params
 from evobuild.cli.check.consistency import check_params
-from evobuild.cli.check.params import Params
-from evobuild.cli.pipeline.declared import declared_stages
-from evobuild.cli.pipeline.dvc_yaml import pipeline_text
+from evobuild.cli.pipeline.declared_stages import import_declared_stages
+from evobuild.cli.pipeline.dvc_yaml import build_pipeline_text
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.params import validated
@@ -75,12 +75,12 @@ def test_an_operation_more_is_one_file_and_its_name_in_params(tmp_path, monkeypa
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "prompts", tmp_path / "prompts")
     values = yaml.safe_load(SHIPPED_PARAMS.read_text())
-    pipeline = pipeline_text(declared_stages(), values)
+    pipeline = build_pipeline_text(import_declared_stages(), values)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompts/evolve/bug_hunt.jinja").write_text(TEMPLATE)
     values["evolve"] |= {"strategy": "evol", "operations": {"default": ["deepening", "bug_hunt"]}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
-    assert pipeline_text(declared_stages(), values) == pipeline, "nothing else changes"
+    assert build_pipeline_text(import_declared_stages(), values) == pipeline, "nothing else changes"
     made = {name: str(tmp_path / f"made/{name}") for name in ("checked", "label")}
     call_stage(check.main, Path("params.yaml"), made)
     rows = [

@@ -12,7 +12,7 @@ import pytest
 from workspace import SHIPPED_PARAMS
 
 from evobuild import simulation
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Reply
 from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES

@@ -20,9 +20,9 @@ from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import load_yaml
 from workspace import SHIPPED_PARAMS
 
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.cli.check.consistency import check_params
-from evobuild.cli.check.params import load_all_params
-from evobuild.cli.plan.estimates import Estimate, Most
+from evobuild.cli.plan.stage_estimates import Estimate, Most
 from evobuild.core import csv_files, tables
 from evobuild.core.errors import UserError
 from evobuild.core.evolution_tables import FAILURES, REPLIES

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.plan.estimates import Estimate, Most
-from evobuild.cli.plan.training import TrainingEstimate
+from evobuild.cli.plan.stage_estimates import Estimate, Most
+from evobuild.cli.plan.training_estimates import TrainingEstimate
 from evobuild.core.errors import UserError
 from evobuild.evaluation.benchmarks import BENCHMARKS
 from experiments.recipe import Recipe, command, costs, equal, page, runs

@@ -10,10 +10,10 @@ import pytest
 import workspace
 from cold_line import copy_line
 
-from evobuild.cli.publish.contents import dataset_contents
-from evobuild.cli.publish.files import HubFile
+from evobuild.cli.publish.build_origin import Origin
+from evobuild.cli.publish.contents import collect_dataset
+from evobuild.cli.publish.hub_files import HubFile
 from evobuild.cli.publish.leaks import find_leaks
-from evobuild.cli.publish.origin import Origin
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.metrics import DRY_RUN
@@ -94,7 +94,7 @@ def test_no_held_out_row_is_in_what_is_published(
     assert len(pieces) > 4 * len(held) > 0
     found = find_leaks([HubFile(own.name, own)], pieces, {})
     assert {leak.what for leak in found} == set(pieces), "the search finds them where they are"
-    files = dataset_contents(tmp_path, Origin("data/dataset.parquet", "", "")).files
+    files = collect_dataset(tmp_path, Origin("data/dataset.parquet", "", "")).files
     assert {"README.md", "report.html", "validation.html", "rejects/train.parquet"} <= {
         file.path for file in files
     }

@@ -13,7 +13,7 @@ import pytest
 import workspace
 import yaml
 
-from evobuild.cli.lineage.lineage import lineage
+from evobuild.cli.lineage.lineage_report import trace_lineage
 from evobuild.evolution.methods import SLOT
 
 CHANGES = workspace.SMALL | {
@@ -70,7 +70,7 @@ def here(pulled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(target: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(lineage(target, as_json=True))
+    found: dict[str, Any] = json.loads(trace_lineage(target, as_json=True))
     return found
 
 
@@ -116,12 +116,12 @@ def test_prompts_and_params_are_those_of_the_commit_that_made_it(first: Path, he
     method = (first / "data/method.txt").read_bytes()
     assert last["prompt"]["md5"] == hashlib.md5(method).hexdigest()
     assert last["prompt"]["text"].startswith(method.decode().split(SLOT)[0].strip()[:40])
-    assert "data/raw/sample.jsonl" in lineage(key)
-    text = lineage(key, prompts=True)
+    assert "data/raw/sample.jsonl" in trace_lineage(key)
+    text = trace_lineage(key, prompts=True)
     assert f"commit {commit} of " in text and text.count("  the evolver was asked by data/method.txt") == 2
     asked = [line for line in last["prompt"]["text"].splitlines() if line]
     assert all(f"  │ {line}".rstrip() in text for line in asked)
-    assert f"  │ {asked[0]}" not in lineage(key)
+    assert f"  │ {asked[0]}" not in trace_lineage(key)
 
 
 def test_a_file_is_followed_to_what_git_holds(first: Path, here: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_file_is_followed_to_what_git_holds(first: Path, here: Path) -> None:
     assert found["file"]["md5"] in [
         out["md5"] for out in locked["export"]["outs"] if out["path"] == "data/export"
     ]
-    text = lineage("data/export/alpaca.json")
+    text = trace_lineage("data/export/alpaca.json")
     assert "    data/raw/sample.jsonl  md5 8971f1ade5a1dcd0f85ddc07e7204d4b" in text
     assert " evolve@r1," in text and "and, of stages above, " in text
     assert f"commit {workspace.run(first, 'git', 'rev-parse', 'HEAD').strip()} of " in text
@@ -143,7 +143,7 @@ def test_what_no_commit_holds_is_not_committed_yet(here: Path) -> None:
     made = told(exported_ids(here)[0])["made"]["file"]["md5"]
     lock.write_text(before.replace(made, "0" * 32))
     try:
-        text = lineage(exported_ids(here)[0])
+        text = trace_lineage(exported_ids(here)[0])
     finally:
         lock.write_text(before)
     assert "not committed yet: params and prompts are those that are here" in text

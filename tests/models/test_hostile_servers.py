@@ -12,7 +12,7 @@ from asker import NAME
 from faults import KEY, FaultServer, good
 from hostile import BEHAVIOURS, KEYS, pieces
 
-from evobuild.cli.cache import archive
+from evobuild.cli.cache import reply_archive
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.models import rate_limit
 from evobuild.models.client import Model
@@ -118,6 +118,6 @@ def test_the_key_is_in_no_file(asked):
 
 def test_the_key_is_in_no_archive(asked, tmp_path):
     file = tmp_path / "replies.parquet"
-    assert archive.export_replies(cache=asked[2] / "replies.sqlite", archive=file).taken
+    assert reply_archive.export_replies(cache=asked[2] / "replies.sqlite", archive=file).taken
     said = repr(pl.read_parquet(file).select("identity", "reply").rows())
     assert not [piece for piece in pieces() if piece in said]

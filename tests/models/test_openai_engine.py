@@ -25,7 +25,7 @@ from asker import NAME, questions
 from faults import KEY, Answer, FaultServer, content, failing, faults, good, seeded, text_for
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
 from evobuild.core.uri import ChatModel

@@ -11,7 +11,7 @@ import yaml
 from faults import Answer, FaultServer, content, failing, good
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.cache import prune
+from evobuild.cli.cache import reply_pruning
 from evobuild.core import sqlite_cache, tables
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.errors import NothingLeft, UserError
@@ -134,7 +134,7 @@ def test_a_stage_that_loses_all_its_rows_leaves_the_rejects_and_says_why_and_how
     with pytest.raises(NothingLeft):
         project(good, given=outs)
     assert project.asked == 0
-    texts = prune.rejected_texts("respond@r0")
+    texts = reply_pruning.read_reject_replies("respond@r0")
     assert prune_rejected(sqlite_cache.replies_file(), texts) == (40, 0)
     project(good, given=outs)
     assert project.asked == 40
@@ -162,7 +162,7 @@ def test_the_commonest_details_are_said(project):
 )
 def test_rejects_that_are_not_there_are_said(project, stage, fragment):
     with pytest.raises(UserError, match=fragment):
-        prune.rejected_texts(stage)
+        reply_pruning.read_reject_replies(stage)
 
 
 def test_a_reply_that_a_model_of_no_chat_role_or_in_other_words_gave_stays(store):
@@ -178,6 +178,8 @@ def test_a_reply_that_a_model_of_no_chat_role_or_in_other_words_gave_stays(store
 
 def prune_rejected(file, texts):
     """Remove the replies of one model that say one of some texts."""
-    return prune.prune_replies(
-        file, lambda identity: identity == "openai:tiny", lambda stored: prune.says_only(stored, texts)
+    return reply_pruning.prune_replies(
+        file,
+        lambda identity: identity == "openai:tiny",
+        lambda stored: reply_pruning.says_only(stored, texts),
     )

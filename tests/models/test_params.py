@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core.errors import BadParams
 from evobuild.core.machine import Machine, Vllm
 from evobuild.core.params import validated

@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 from fakes import reply
 
-from evobuild.cli.cache import archive, prune
+from evobuild.cli.cache import reply_archive, reply_pruning
 from evobuild.core import cache_file
 from evobuild.core.cache_file import checksum
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
@@ -154,7 +154,7 @@ def test_keys_and_stored_bytes_stay_what_they_were_so_that_an_old_file_still_ser
     assert checksum(key, written).hex() == "cc163045730c9624"
     with ReplyCache(store, "vllm:m@1") as cache:
         assert cache.key(asked) == key
-    assert (KIND.application, KIND.version, archive.MARK) == (b"evob", 1, "evobuild.replies")
+    assert (KIND.application, KIND.version, reply_archive.MARK) == (b"evob", 1, "evobuild.replies")
 
 
 def test_a_stored_reply_comes_back_whole(store):
@@ -344,9 +344,9 @@ def test_a_store_that_may_only_be_read_is_exported_and_not_pruned(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     code = (
-        "from pathlib import Path; from evobuild.cli.cache import archive, prune; "
+        "from pathlib import Path; from evobuild.cli.cache import reply_archive, reply_pruning; "
         "os.system('mount -o remount,ro ' + sys.argv[1]); file = Path(sys.argv[1], 'shut/empty'); "
-        f"print(archive.export_replies(cache=file, archive=Path('{tmp_path}/a.parquet')).taken); "
+        f"print(reply_archive.export_replies(cache=file, archive=Path('{tmp_path}/a.parquet')).taken); "
         "prune.prune_replies(file, lambda name: True)"
     )
     exported, refused = on_disk(disk, "2m", code, "import os\n").splitlines()
@@ -405,24 +405,27 @@ def test_a_store_on_a_disk_that_may_only_be_read_serves_what_it_has_and_asks_not
 def test_an_archive_carries_every_reply_to_another_store_and_is_the_same_from_both(tmp_path):
     one = fill(fill(tmp_path / "one.sqlite", range(900), "vllm:a"), range(60), "openai:b")
     file = tmp_path / "replies.parquet"
-    assert archive.export_replies(cache=one, archive=file) == (960, 0)
+    assert reply_archive.export_replies(cache=one, archive=file) == (960, 0)
     two = tmp_path / "new" / "two.sqlite"
-    assert archive.import_replies(cache=two, archive=file) == (960, 0)
+    assert reply_archive.import_replies(cache=two, archive=file) == (960, 0)
     assert count_replies(two) == count_replies(one)
     assert found(two, range(900), "vllm:a") == {number: words(number) for number in range(900)}
-    assert archive.import_replies(cache=two, archive=file) == (0, 960)
+    assert reply_archive.import_replies(cache=two, archive=file) == (0, 960)
     three = fill(fill(tmp_path / "three.sqlite", range(60), "openai:b"), reversed(range(900)), "vllm:a")
     for other in (two, three):
-        archive.export_replies(cache=other, archive=tmp_path / "again.parquet")
+        reply_archive.export_replies(cache=other, archive=tmp_path / "again.parquet")
         assert (tmp_path / "again.parquet").read_bytes() == file.read_bytes()
     assert sorted(pl.read_parquet(file)["identity"].unique()) == ["openai:b", "vllm:a"]
 
 
 def test_an_archive_may_hold_the_models_of_one_prefix(tmp_path):
     file = fill(fill(tmp_path / "s.sqlite", range(9), "vllm:a_b"), range(5), "vllm:axb")
-    assert archive.export_replies(cache=file, archive=tmp_path / "a.parquet", prefix="vllm:a_") == (9, 0)
+    assert reply_archive.export_replies(cache=file, archive=tmp_path / "a.parquet", prefix="vllm:a_") == (
+        9,
+        0,
+    )
     with pytest.raises(UserError, match="begins with 'openai:'"):
-        archive.export_replies(cache=file, archive=tmp_path / "b.parquet", prefix="openai:")
+        reply_archive.export_replies(cache=file, archive=tmp_path / "b.parquet", prefix="openai:")
     assert not (tmp_path / "b.parquet").exists()
 
 
@@ -433,8 +436,8 @@ def test_a_merged_archive_changes_no_reply_and_carries_no_damage(tmp_path):
     connection.close()
     with ReplyCache(two, "m") as cache:
         cache.put_reply(cache.key(request("new")), reply("k", "of two"))
-    assert archive.export_replies(cache=one, archive=tmp_path / "1.parquet") == (7, 2)
-    assert archive.import_replies(cache=two, archive=tmp_path / "1.parquet") == (0, 7)
+    assert reply_archive.export_replies(cache=one, archive=tmp_path / "1.parquet") == (7, 2)
+    assert reply_archive.import_replies(cache=two, archive=tmp_path / "1.parquet") == (0, 7)
     assert found(two, [*range(9), "new"]) == {number: words(number) for number in range(9)} | {
         "new": "of two"
     }
@@ -464,10 +467,10 @@ def spoil_null(rows):
 def test_a_file_that_is_no_sound_archive_is_refused(tmp_path, spoil, fragment):
     source = fill(tmp_path / "s.sqlite", range(9))
     file = tmp_path / "a.parquet"
-    archive.export_replies(cache=source, archive=file)
+    reply_archive.export_replies(cache=source, archive=file)
     spoil(file, pl.read_parquet(file))
     with pytest.raises(BadInput) as caught:
-        archive.import_replies(cache=tmp_path / "t.sqlite", archive=file)
+        reply_archive.import_replies(cache=tmp_path / "t.sqlite", archive=file)
     assert f"{file}: " in str(caught.value)
     assert fragment in str(caught.value)
 
@@ -533,7 +536,7 @@ def foreign(file, *rows):
     """An archive with sound replies, and some rows among them whose checksums are right."""
     good = [(bytes([place]) * 16, "m", encode_reply(reply("k", "of an archive"))) for place in range(9)]
     every = [(key, name, value, checksum(key, value)) for key, name, value in [*good[:5], *rows, *good[5:]]]
-    mark(pl.DataFrame(every, archive.ARCHIVE, orient="row"), file)
+    mark(pl.DataFrame(every, reply_archive.ARCHIVE, orient="row"), file)
     return file
 
 
@@ -551,27 +554,27 @@ FOREIGN = {
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_an_archive_with_one_bad_row_gives_nothing(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(archive, "check_table_size", lambda file: None)  # it starts a process
+    monkeypatch.setattr(reply_archive, "check_table_size", lambda file: None)  # it starts a process
     file = foreign(tmp_path / "a.parquet", FOREIGN[name])
     known = fill(tmp_path / "known.sqlite", range(3))
     for cache in (known, tmp_path / "new.sqlite"):
         with pytest.raises(BadInput) as caught:
-            archive.import_replies(cache=cache, archive=file)
+            reply_archive.import_replies(cache=cache, archive=file)
         assert "row 6 is damaged: " in str(caught.value)
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 400
     assert count_replies(known) == {"m": 3}
     assert not (tmp_path / "new.sqlite").exists()
-    assert archive.import_replies(cache=known, archive=foreign(file)) == (9, 0)
+    assert reply_archive.import_replies(cache=known, archive=foreign(file)) == (9, 0)
 
 
 def test_a_bad_row_behind_many_good_ones_gives_nothing_either(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "CHUNK", 2)
+    monkeypatch.setattr(reply_archive, "CHUNK", 2)
     file = foreign(tmp_path / "a.parquet", FOREIGN["empty"])
     with pytest.raises(BadInput, match="row 6"):
-        archive.import_replies(cache=tmp_path / "new.sqlite", archive=file)
+        reply_archive.import_replies(cache=tmp_path / "new.sqlite", archive=file)
     assert not (tmp_path / "new.sqlite").exists()
-    assert archive.import_replies(cache=tmp_path / "new.sqlite", archive=foreign(file)) == (9, 0)
+    assert reply_archive.import_replies(cache=tmp_path / "new.sqlite", archive=foreign(file)) == (9, 0)
 
 
 def test_an_archive_that_is_a_bomb_is_refused(tmp_path):
@@ -580,7 +583,7 @@ def test_an_archive_that_is_a_bomb_is_refused(tmp_path):
     file = foreign(tmp_path / "a.parquet", *rows)
     assert file.stat().st_size < 100_000
     with pytest.raises(BadInput, match="expand"):
-        archive.import_replies(cache=tmp_path / "new.sqlite", archive=file)
+        reply_archive.import_replies(cache=tmp_path / "new.sqlite", archive=file)
     assert not (tmp_path / "new.sqlite").exists()
 
 
@@ -588,7 +591,7 @@ def test_what_is_no_reply_is_not_exported(tmp_path):
     file = fill(tmp_path / "s.sqlite", range(4))
     with ReplyCache(file, "m") as cache:
         cache.put(b"k" * 16, b"{}")
-    assert archive.export_replies(cache=file, archive=tmp_path / "a.parquet") == (4, 1)
+    assert reply_archive.export_replies(cache=file, archive=tmp_path / "a.parquet") == (4, 1)
 
 
 def test_an_export_replaces_an_earlier_one_and_nothing_else(tmp_path, monkeypatch):
@@ -612,27 +615,27 @@ def test_an_export_replaces_an_earlier_one_and_nothing_else(tmp_path, monkeypatc
         "s.sqlite",
     ):
         with pytest.raises(UserError):
-            archive.export_replies(cache=source, archive=Path(name))
+            reply_archive.export_replies(cache=source, archive=Path(name))
     assert before == {path: path.is_file() and path.read_bytes() for path in before}
     shutil.copy(_exported(source), tmp_path / "copied.parquet")
     for _ in range(2):
-        assert archive.export_replies(cache=source, archive=tmp_path / "copied.parquet") == (4, 0)
+        assert reply_archive.export_replies(cache=source, archive=tmp_path / "copied.parquet") == (4, 0)
 
 
 def _exported(source):
-    archive.export_replies(cache=source, archive=Path("first.parquet"))
+    reply_archive.export_replies(cache=source, archive=Path("first.parquet"))
     return Path("first.parquet")
 
 
 def mark(rows, file, version="1"):
-    rows.write_parquet(file, metadata={archive.MARK: version})
+    rows.write_parquet(file, metadata={reply_archive.MARK: version})
 
 
 def test_pruning_removes_the_replies_of_a_model_and_gives_the_space_back(tmp_path):
     file = fill(fill(tmp_path / "s.sqlite", range(3000), "vllm:a"), range(7), "vllm:b")
     before = file.stat().st_size
     with ReplyCache(file, "vllm:a") as still_open:
-        assert prune.prune_replies(file, lambda identity: identity == "vllm:a") == (3000, 7)
+        assert reply_pruning.prune_replies(file, lambda identity: identity == "vllm:a") == (3000, 7)
         still_open.put_reply(still_open.key(request("new")), reply("k", "new"))
     assert file.stat().st_size < before / 10
     assert count_replies(file) == {"vllm:b": 7, "vllm:a": 1}
@@ -651,7 +654,7 @@ def test_pruning_leaves_the_rest_while_another_reads_and_writes(store, monkeypat
 
         other.put_reply(keys[0], reply("k", "before"))
         other.flush()
-        assert prune.prune_replies(store, lambda identity: identity == "gone", drops) == (600, 1)
+        assert reply_pruning.prune_replies(store, lambda identity: identity == "gone", drops) == (600, 1)
         other.put_reply(keys[1], reply("k", "after"))
     assert count_replies(store) == {"stays": 2}
     with closing(sqlite3.connect(store)) as connection:

@@ -12,9 +12,9 @@ from fakes import reply
 from plans import plan_table
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import Params
-from evobuild.cli.plan import estimates, replies, stage_costs
-from evobuild.cli.usage import usage_tables
+from evobuild.cli.check.all_params import Params
+from evobuild.cli.plan import earlier_replies, stage_costs, stage_estimates
+from evobuild.cli.usage import format_usage
 from evobuild.core import machine
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
@@ -123,7 +123,7 @@ def test_what_was_paid_stays_known_after_runs_from_the_store(here, engine):
         ask(6, role="responder", task="respond-r0")
     runs = usage_journal.read_runs(progress.FOLDER)
     assert [run["purposes"]["respond"]["calls"] for run in runs] == [6, 0, 0]
-    total, last = usage_tables().values()
+    total, last = format_usage().values()
     assert total[1][:4] == ["respond-r0", "responder", "6", "12"]
     assert last[1][:4] == ["respond-r0", "responder", "0", "6"]
     assert usage_journal.usage_file().stat().st_mode & 0o777 == 0o600
@@ -199,7 +199,7 @@ def test_averages_are_of_replies_by_model_and_role(tmp_path):
     counts |= {"cached_prompt_tokens": 20, "cached_completion_tokens": 0}
     usage = {"model": "a", "role": "judge", "task": "rate-r1", "seconds": 3.0, "purposes": {"x": counts}}
     stored = usage | {"model": "b", "task": "keywords", "purposes": {"x": counts | {"calls": 0}}}
-    assert replies.average_replies([usage, stored]) == {
+    assert earlier_replies.average_replies([usage, stored]) == {
         ("a", "judge", "rate"): (10.0, 10.0, 1.5),
         ("a", "judge", ""): (10.0, 10.0, 1.5),
         ("b", "judge", "keywords"): (20.0, 20.0, None),
@@ -213,7 +213,7 @@ def test_replies_of_the_same_stage_come_before_those_of_the_role_and_speed_is_th
         counts |= {"calls": 1, "prompt_tokens": tokens, "completion_tokens": tokens}
         return {"model": model, "role": role, "task": task, "seconds": seconds, "purposes": {"x": counts}}
 
-    found = replies.EarlierReplies(
+    found = earlier_replies.EarlierReplies(
         [usage("slow", "evolver", "optimize", 500, 9.0), usage("slow", "evolver", "evolve-r1", 100, 3.0)]
     )
     assert found.measured("slow", "evolver", "evolve") == (100, 100, 3.0)
@@ -224,11 +224,13 @@ def test_replies_of_the_same_stage_come_before_those_of_the_role_and_speed_is_th
 
 
 def test_a_plan_marks_what_is_expected_and_what_is_a_bound():
-    most = estimates.Most(calls=40, tokens=900, seconds=5.0)
+    most = stage_estimates.Most(calls=40, tokens=900, seconds=5.0)
     text = plan_table(
         [
-            estimates.Estimate("evolve@r1", 10, 2, tokens=300, seconds=1.25, most=estimates.Most(10, 500)),
-            estimates.Estimate("rate@r1", 20, exact=False, measured=False, most=most),
+            stage_estimates.Estimate(
+                "evolve@r1", 10, 2, tokens=300, seconds=1.25, most=stage_estimates.Most(10, 500)
+            ),
+            stage_estimates.Estimate("rate@r1", 20, exact=False, measured=False, most=most),
         ]
     )
     total = " ".join(text.splitlines()[3].split())
@@ -240,12 +242,12 @@ def test_a_plan_marks_what_is_expected_and_what_is_a_bound():
 def test_what_is_switched_off_is_neither_listed_nor_counted_but_for_its_start():
     from evobuild.cli.plan import plan
 
-    found = plan.Plan([estimates.Estimate("respond@r1", 4, seconds=2.0)], ("score", "respond@autoif"))
-    assert [row[0] for row in plan.plan_rows(found)] == ["stage", "respond@r1"]
-    assert plan.total(found).seconds == 2.0 + 2 * (estimates.STARTING + estimates.OFF)
+    found = plan.Plan([stage_estimates.Estimate("respond@r1", 4, seconds=2.0)], ("score", "respond@autoif"))
+    assert [row[0] for row in plan.format_plan(found)] == ["stage", "respond@r1"]
+    assert plan.sum_estimates(found).seconds == 2.0 + 2 * (stage_estimates.STARTING + stage_estimates.OFF)
     assert any(
         "2 stages are switched off" in note and "score, respond@autoif" in note
-        for note in plan.plan_notes(found)
+        for note in plan.format_notes(found)
     )
 
 
@@ -256,9 +258,9 @@ def test_time_of_a_stage_that_asks_nothing_is_that_of_its_last_run_by_the_row(he
     given = copy.deepcopy(SHIPPED)
     given["seed"] |= {"source": "none.jsonl", "rows": 3}
     given |= {"rounds": {}, "branches": {}, "pools": {"r0": {}}}
-    estimator = estimates.Estimator(Params.model_validate(given), machine.Machine(), {"seed"})
+    estimator = stage_estimates.Estimator(Params.model_validate(given), machine.Machine(), {"seed"})
     stages = (types.SimpleNamespace(addressing=name, cmd="") for name in ("select", "score", "diversity"))
-    seconds = [estimator.estimate(stage, fresh=False).seconds - estimates.STARTING for stage in stages]
+    seconds = [estimator.estimate(stage, fresh=False).seconds - stage_estimates.STARTING for stage in stages]
     # Ten rows then and three now; what a start takes does not grow with rows.
     select, fixed = stage_costs.COSTS["select"].fixed, stage_costs.COSTS["score"].fixed
     assert seconds[:2] == pytest.approx([select + (4 - select) * 0.3, fixed + (60 - fixed) * 3])
@@ -284,7 +286,7 @@ def test_the_price_gives_the_cost(tmp_path: Path):
 def bounds_of(values, settings, *stages):
     """Calls of stages at most, where all of the branch is stale and the seed has 3 rows."""
     stale = {"seed", *branch_addresses(["autoif"]), "respond@autoif"}
-    estimator = estimates.Estimator(values, settings, stale)
+    estimator = stage_estimates.Estimator(values, settings, stale)
     given = (types.SimpleNamespace(addressing=stage, cmd="") for stage in stages)
     return [estimator.estimate(stage, fresh=False).most.calls for stage in given]
 

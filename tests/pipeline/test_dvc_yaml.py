@@ -19,20 +19,21 @@ import variants
 import yaml
 from workspace import ROOT
 
-from evobuild.cli.pipeline.declared import Declared, declared_stages
-from evobuild.cli.pipeline.dvc_yaml import OWN, pipeline_text
-from evobuild.cli.pipeline.pipeline import check_pipeline, derived_files, write_pipeline
+from evobuild.cli.pipeline.declared_stages import Declared, import_declared_stages
+from evobuild.cli.pipeline.dvc_yaml import OWN, build_pipeline_text
+from evobuild.cli.pipeline.pipeline import check_pipeline, derive_files, write_pipeline
 from evobuild.core import stages as roster
 from evobuild.core.declaration import params_schema
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.measures import BUILT_IN
 from evobuild.core.params import StageParams
 from evobuild.core.prompts import included
-from evobuild.core.stages import EVALUATED, STAGES
+from evobuild.core.stages import STAGES
+from evobuild.models.roles import EVALUATED
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 DVC = PIPELINE["stages"]
-DECLARED = {each.name: each for each in declared_stages(ROOT / "stages")}
+DECLARED = {each.name: each for each in import_declared_stages(ROOT / "stages")}
 OWN_NAME = ("trl", "datasets", "accelerate", "rensa", "py3langid", "scipy", "nltk", "langdetect")
 LIBRARIES = {name: name for name in (*OWN_NAME, "great_expectations")} | {
     "sklearn": "scikit-learn",
@@ -77,7 +78,7 @@ def outs(name: str) -> list[str]:
 
 def test_the_files_are_those_that_follow_from_the_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    files = derived_files()
+    files = derive_files()
     assert {str(path) for path in files} == {"dvc.yaml", "evobuild.lock", "evobuild/core/stages.json"}
     for path, text in files.items():
         assert path.read_text() == text, f"{path}: run evobuild pipeline"
@@ -150,9 +151,9 @@ def write(folder: Path, **after: str) -> None:
 
 def test_stages_follow_one_another_and_one_that_is_put_in_comes_at_once(scripts: Path) -> None:
     write(scripts, made_first="", made_a="made_first", made_b="made_a", made_own="made_first")
-    found = [each.name for each in declared_stages(scripts)]
+    found = [each.name for each in import_declared_stages(scripts)]
     assert found == ["made_first", "made_own", "made_a", "made_b"]
-    text = pipeline_text(declared_stages(scripts), variants.DEFAULT)
+    text = build_pipeline_text(import_declared_stages(scripts), variants.DEFAULT)
     own = yaml.safe_load(text)["stages"]["made_own"]
     assert own["desc"] == "Do: 'it'." and {"data/rounds", "it's"} <= set(own["deps"])
     assert own["outs"] == [{"data/made.txt": {"push": False}}]
@@ -162,7 +163,7 @@ def test_stages_follow_one_another_and_one_that_is_put_in_comes_at_once(scripts:
 def test_a_stage_that_follows_none_is_refused(scripts: Path, after: dict[str, str]) -> None:
     write(scripts, **after)
     with pytest.raises(BadInput, match=r"STAGE\.after"):
-        declared_stages(scripts)
+        import_declared_stages(scripts)
 
 
 # What declarations say is what the code does.
@@ -195,7 +196,7 @@ def test_a_stage_declares_the_prompts_and_files_that_params_may_have_it_read() -
 def written_deps(changes: dict[str, Any]) -> dict[str, set[str]]:
     """The deps of each stage in dvc.yaml under some params, as they stand and with paths put in."""
     values = variants.changed(variants.DEFAULT, changes)
-    stages = yaml.load(pipeline_text(DECLARED.values(), values), yaml.CSafeLoader)["stages"]
+    stages = yaml.load(build_pipeline_text(DECLARED.values(), values), yaml.CSafeLoader)["stages"]
     found = {name: set(entry.get("do", entry).get("deps", ())) for name, entry in stages.items()}
     return {name: deps | {put_in(dep, values) for dep in deps} for name, deps in found.items()}
 

@@ -26,10 +26,10 @@ import variants
 import yaml
 from workspace import ROOT
 
-from evobuild.cli.check.params import Params
-from evobuild.cli.pipeline import lock as locking
-from evobuild.cli.pipeline.declared import Declared, declared_stages
-from evobuild.cli.pipeline.dvc_yaml import pipeline_text
+from evobuild.cli.check.all_params import Params
+from evobuild.cli.pipeline import lock_text as locking
+from evobuild.cli.pipeline.declared_stages import Declared, import_declared_stages
+from evobuild.cli.pipeline.dvc_yaml import build_pipeline_text
 from evobuild.core.declaration import params_schema
 from evobuild.core.params import declared_keys
 from evobuild.core.prompts import included, use_folder
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")
 
-DECLARED = {each.name: each for each in declared_stages(ROOT / "stages")}
+DECLARED = {each.name: each for each in import_declared_stages(ROOT / "stages")}
 PARAMS = variants.changed(
     variants.DEFAULT,
     variants.BRANCH
@@ -146,7 +146,7 @@ def write_params(root: Path, values: Mapping[str, Any]) -> None:
     """Write params.yaml, and dvc.yaml as `evobuild pipeline` does."""
     (root / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     with use_folder(ROOT / "prompts"):
-        (root / "dvc.yaml").write_text(pipeline_text(DECLARED.values(), values))
+        (root / "dvc.yaml").write_text(build_pipeline_text(DECLARED.values(), values))
 
 
 def write_outs(stage: Any, dry: bool = False, **_: object) -> None:
@@ -322,7 +322,7 @@ def renew_lock(root: Path, code: Path) -> None:
     sources = Sources(code, root / "kept.json", code / "evobuild")
     of_copy = mock.patch.object(locking, "stage_sources", lambda: sources)
     with of_copy, contextlib.chdir(root):
-        text = locking.lock_text(DECLARED.values(), Params.model_validate(PARAMS))
+        text = locking.build_lock_text(DECLARED.values(), Params.model_validate(PARAMS))
     (root / "evobuild.lock").write_text(text)
 
 

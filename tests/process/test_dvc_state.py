@@ -113,7 +113,7 @@ def test_a_file_of_locks_that_a_killed_dvc_left_is_said_with_what_to_do(reposito
     file.write_bytes(content)
     assert dvc_state.damaged_rwlock().startswith(f"{repository}/.dvc/tmp/rwlock was left damaged")
     with pytest.raises(UserError, match=r"rwlock was left damaged by a DVC that was killed; .* remove it"):
-        plan._stale((), {})
+        plan._list_stale((), {})
 
 
 @pytest.mark.parametrize("name", ["a{b}", "a}", "{"])

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.measures import EMBEDDING, measure_of

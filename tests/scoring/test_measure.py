@@ -11,8 +11,8 @@ from fakes import reply
 from pydantic import ValidationError
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.measures import check_measures
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
+from evobuild.cli.check.measure_checks import check_measures
 from evobuild.core import tables
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.errors import BadParams

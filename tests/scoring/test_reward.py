@@ -12,7 +12,7 @@ import pytest
 import tiny
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import table_parts, tables
 from evobuild.core.errors import UserError
 from evobuild.core.instructions import INSTRUCTIONS, row_id

@@ -16,7 +16,7 @@ import pytest
 import tiny
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import Params
+from evobuild.cli.check.all_params import Params
 from evobuild.core import prompts, tables
 from evobuild.core.errors import UserError
 from evobuild.core.instructions import INSTRUCTIONS, Instruction

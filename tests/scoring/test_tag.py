@@ -9,7 +9,7 @@ import pytest
 from fakes import reply
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
 from evobuild.core.draws import draw_rows

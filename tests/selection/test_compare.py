@@ -10,7 +10,7 @@ import tiny
 from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
-from evobuild.cli.check.params import Params
+from evobuild.cli.check.all_params import Params
 from evobuild.core import table_parts, tables
 from evobuild.core.errors import UserError
 from evobuild.core.instructions import INSTRUCTIONS

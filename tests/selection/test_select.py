@@ -13,7 +13,7 @@ import tiny
 from candidate_rows import rows
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import Params, load_all_params
+from evobuild.cli.check.all_params import Params, load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.evaluation_tables import CONTAMINATION

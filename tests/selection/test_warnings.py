@@ -9,7 +9,7 @@ import pytest
 from candidate_rows import rows
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.all_params import load_all_params
 from evobuild.selection import ranks, warnings
 from evobuild.selection.params import Select
 

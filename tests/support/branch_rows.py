@@ -8,7 +8,7 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.autoif.records import VERIFIED, Case, constraint_operation
 from evobuild.autoif.verified import Function, Verified
-from evobuild.cli.check.params import Params, load_all_params
+from evobuild.cli.check.all_params import Params, load_all_params
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS, Instruction, row_id
 

@@ -15,7 +15,7 @@ from fakes import reply
 
 from evobuild.answering import failures
 from evobuild.autoif import augment, backtranslate, booleans, quality, verifiers
-from evobuild.cli.explain import lines
+from evobuild.cli.explain import quoting
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import Hit
@@ -329,7 +329,7 @@ _ANSWERS: dict[str, Reader] = {
     "markers.opening at end": markers.opening_at_end,
     "contamination.search": _searched,
     "prompts.render_prompt": lambda text: render_prompt("autoif/verifier.jinja", constraint=text),
-    "lines.quoted": lambda text: list(lines.quoted(text, text)),
+    "quoting.quote_text": lambda text: list(quoting.quote_text(text, text)),
     **{f"formats.{name}": partial(_record, kind) for name, kind in formats.FORMATS.items()},
 }
 

@@ -11,7 +11,7 @@ import polars as pl
 from trees import tables_in, write_dataset
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import Params
+from evobuild.cli.check.all_params import Params
 from evobuild.contracts.result import Outcome, TableOutcomes, validation_of, write_validation
 from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION

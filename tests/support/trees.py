@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.check.params import Params
+from evobuild.cli.check.all_params import Params
 from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.evolution_tables import CANDIDATES, FAILURES, REPLIES

@@ -7,10 +7,16 @@ import os
 from evobuild.answering.response_prompt import SHIPPED, response_template
 from evobuild.autoif.params import AutoIF
 from evobuild.autoif.records import meets
-from evobuild.cli.check import evaluation, operations, selection, toys, training
-from evobuild.cli.check.files import check_file
-from evobuild.cli.check.measures import check_measures
-from evobuild.cli.check.params import Params
+from evobuild.cli.check import (
+    evaluation_checks,
+    operation_checks,
+    selection_checks,
+    toy_checks,
+    training_checks,
+)
+from evobuild.cli.check.all_params import Params
+from evobuild.cli.check.measure_checks import check_measures
+from evobuild.cli.check.path_checks import check_file
 from evobuild.contracts import earlier
 from evobuild.core.errors import BadParams
 from evobuild.core.instructions import AUTOIF, EVOL, SEED_ROUND
@@ -37,12 +43,12 @@ def check_params(params: Params) -> None:
     _check_response_prompt(params.respond.prompt)
     check_measures(params.measures)
     with declared_measures(params.measures):
-        selection.check_selection(params)
+        selection_checks.check_selection(params)
     _check_earlier(params)
-    training.check_training(params)
+    training_checks.check_training(params)
     roles.check_models(params.models, tuned_models(params.bases, params.experience))
-    evaluation.check_evaluation(params)
-    toys.check_toys(params)
+    evaluation_checks.check_evaluation(params)
+    toy_checks.check_toys(params)
 
 
 def check_tables(params: Params) -> None:
@@ -80,13 +86,13 @@ def _check_pools(params: Params) -> None:
 def _check_source(params: Params) -> None:
     # The stages depend on both, even where the queries of autoif are not those of the file.
     files = {"seed.source": params.seed.source, "autoif.compose.file": params.autoif.compose.file}
-    fetched = _fetched(params)
+    fetched = _list_fetched_files(params)
     for key, name in files.items():
         if os.path.normpath(name) not in fetched:
             check_file(key, name, "a .json, .jsonl, .csv, .tsv or .parquet file")
 
 
-def _fetched(params: Params) -> set[str]:
+def _list_fetched_files(params: Params) -> set[str]:
     return {f"data/raw/{name}.parquet" for name in params.fetch}
 
 
@@ -97,7 +103,7 @@ def _check_sets(params: Params) -> None:
             f"params.yaml: decontaminate.sets is empty; expected at least held_out: {HELD_OUT}, "
             "whose hits a selection may keep with select.contamination: []"
         )
-    made = {HELD_OUT} | _fetched(params)
+    made = {HELD_OUT} | _list_fetched_files(params)
     for name, source in given.sets.items():
         if os.path.normpath(source) not in made:
             wanted = f"a .json, .jsonl, .csv, .tsv or .parquet file, or fetch.{name}, which gives "
@@ -149,8 +155,8 @@ def _check_evolve(params: Params) -> None:
         raise BadParams(
             f"params.yaml: evolve.operations has {found}; expected 'default', too, for every other domain"
         )
-    operations.check_operations(given)
-    operations.check_parents_answered(given, params.rounds, params.pools)
+    operation_checks.check_operations(given)
+    operation_checks.check_parents_answered(given, params.rounds, params.pools)
     if given.on_failure == "retry" and given.temperature == 0:
         raise BadParams(
             "params.yaml: evolve.on_failure is 'retry' at evolve.temperature 0, "

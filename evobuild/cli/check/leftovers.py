@@ -28,14 +28,14 @@ def remove_leftovers(instances: Iterable[Instance]) -> tuple[list[Path], list[Pa
 
     instances: every stage that there is.
     """
-    outs = {out for instance in instances for out in _outs(instance)}
+    outs = {out for instance in instances for out in _list_outs(instance)}
     folders = sorted({out.parent for out in outs} - MIXED)
     found = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
     strange = [path for path in found if path not in {*outs, *folders} and not path.name.startswith(".")]
     made = [path for path in strange if _MADE.fullmatch(path.name) and not path.is_symlink()]
-    files = {path: files for path in made if (files := _files(path))}
-    kept = set(_kept_by_dvc([file for each in files.values() for file in each]))
-    gone = [path for path in files if all(file in kept or _is_kept_by_git(file) for file in files[path])]
+    files = {path: files for path in made if (files := _list_files(path))}
+    kept = set(_find_cached_files([file for each in files.values() for file in each]))
+    gone = [path for path in files if all(file in kept or _is_in_git(file) for file in files[path])]
     for path in gone:
         for file in files[path]:
             file.unlink()
@@ -44,7 +44,7 @@ def remove_leftovers(instances: Iterable[Instance]) -> tuple[list[Path], list[Pa
     return gone, [path for path in strange if path not in gone]
 
 
-def tell_leftovers(instances: Iterable[Instance]) -> None:
+def clean_leftovers(instances: Iterable[Instance]) -> None:
     """Remove leftovers, and say what went and what lies in the way."""
     gone, strange = remove_leftovers(instances)
     if gone:
@@ -53,7 +53,7 @@ def tell_leftovers(instances: Iterable[Instance]) -> None:
         log(f"in the way, for stages depend on their folders: {', '.join(map(str, strange))}; move them away")
 
 
-def _files(out: Path) -> list[Path]:
+def _list_files(out: Path) -> list[Path]:
     """An out's files: itself, or those of its folder; none if there are folders in that."""
     if not out.is_dir():
         return [out]
@@ -61,7 +61,7 @@ def _files(out: Path) -> list[Path]:
     return inside if all(each.is_file() and not each.is_symlink() for each in inside) else []
 
 
-def _outs(instance: Instance) -> Iterator[Path]:
+def _list_outs(instance: Instance) -> Iterator[Path]:
     """The outs of a stage, at their default paths."""
     main = importlib.import_module(f"stages.{instance.stage.name}").main
     kinds = argument_kinds(main)
@@ -70,7 +70,7 @@ def _outs(instance: Instance) -> Iterator[Path]:
     return (getattr(given, name) for name, kind in kinds.items() if kind is Out)
 
 
-def _kept_by_dvc(paths: list[Path]) -> Iterator[Path]:
+def _find_cached_files(paths: list[Path]) -> Iterator[Path]:
     """Those of some files that DVC's cache holds."""
     if not paths:
         return
@@ -88,7 +88,7 @@ def _kept_by_dvc(paths: list[Path]) -> Iterator[Path]:
             yield path
 
 
-def _is_kept_by_git(path: Path) -> bool:
+def _is_in_git(path: Path) -> bool:
     """Whether git holds this very content, as of figures that were committed."""
     if shutil.which("git") is None:
         return False

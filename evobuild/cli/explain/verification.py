@@ -100,44 +100,46 @@ class Verification(NamedTuple):
     losses: tuple[Loss, ...]
 
 
-def of_row(row: Instruction, branch: str, count: int, table: Reader) -> Verification:
+def read_verification(row: Instruction, branch: str, count: int, table: Reader) -> Verification:
     """Read what the branch knows of a row. count: of replies to it. Raises BadInput as `table` does."""
-    losses = tuple(_losses(branch, "quality", table, lambda key: key == row.id))
-    found = tuple(_answers(row, branch, count, table))
-    ids = table(path(branch, "constraints"), CONSTRAINTS)["id"]
+    losses = tuple(_read_rejects(branch, "quality", table, lambda key: key == row.id))
+    found = tuple(_read_answers(row, branch, count, table))
+    ids = table(branch_table_path(branch, "constraints"), CONSTRAINTS)["id"]
     own = [key for key in ids if constraint_operation(key) == row.operation]
-    return Verification(of_constraint(own[0], branch, table) if own else None, found, losses)
+    return Verification(read_constraint(own[0], branch, table) if own else None, found, losses)
 
 
-def of_constraint(key: str, branch: str, table: Reader) -> Constraint | None:
+def read_constraint(key: str, branch: str, table: Reader) -> Constraint | None:
     """Read what the branch knows of a constraint; None if its table has or is none."""
-    for _, text, origin, model in table(path(branch, "constraints"), CONSTRAINTS).filter(id=key).iter_rows():
-        failed = sorted(_numbered(key, branch, table))
+    for _, text, origin, model in (
+        table(branch_table_path(branch, "constraints"), CONSTRAINTS).filter(id=key).iter_rows()
+    ):
+        failed = sorted(_read_failed_verifiers(key, branch, table))
         lost = [
             loss
             for step in ("crosscheck", "entailment")
-            for loss in _losses(branch, step, table, lambda each: each == key)
+            for loss in _read_rejects(branch, step, table, lambda each: each == key)
         ]
-        functions, trials = _functions(key, branch, table), _trials(key, branch, table)
+        functions, trials = _read_functions(key, branch, table), _read_trials(key, branch, table)
         return Constraint(
             key, text, origin, model, tuple(functions), tuple(failed), tuple(trials), tuple(lost)
         )
     return None
 
 
-def path(branch: str, name: str) -> Path:
+def branch_table_path(branch: str, name: str) -> Path:
     """Where a table of a branch lies."""
     return DATA / branch / f"{name}.parquet"
 
 
-def _losses(branch: str, step: str, table: Reader, wanted: Callable[[str], bool]) -> Iterator[Loss]:
+def _read_rejects(branch: str, step: str, table: Reader, wanted: Callable[[str], bool]) -> Iterator[Loss]:
     rejects = table(DATA / f"rejects/{file_stem(step, branch)}.parquet", REJECTS)
     for key, *why in rejects.select(list(REJECTS)).iter_rows():
         if wanted(key):
             yield Loss(step, *why)
 
 
-def _numbered(key: str, branch: str, table: Reader) -> Iterator[tuple[int, Loss]]:
+def _read_failed_verifiers(key: str, branch: str, table: Reader) -> Iterator[tuple[int, Loss]]:
     """The replies about a constraint that hold no function."""
     rejects = table(DATA / f"rejects/{file_stem('verifiers', branch)}.parquet", REJECTS)
     own = rejects.filter(pl.col("id").str.starts_with(f"{key}-"))
@@ -145,18 +147,21 @@ def _numbered(key: str, branch: str, table: Reader) -> Iterator[tuple[int, Loss]
         yield int(each.rpartition("-")[2]), Loss("verifiers", *why)
 
 
-def _functions(key: str, branch: str, table: Reader) -> list[Function]:
+def _read_functions(key: str, branch: str, table: Reader) -> list[Function]:
     own = pl.col("constraint_id") == key
-    verdicts = table(path(branch, "function_verdicts"), FUNCTION_VERDICTS).filter(own)
+    verdicts = table(branch_table_path(branch, "function_verdicts"), FUNCTION_VERDICTS).filter(own)
     of_verifier: dict[str, dict[str, Any]] = {each["id"]: each for each in verdicts.to_dicts()}
     # As crosscheck puts them, which is the order of an answer's verdicts.
     kept = verdicts.filter("kept").sort("accuracy", "number", descending=[True, False])["id"]
     places = {each: place for place, each in enumerate(kept)}
-    said = table(path(branch, "backtranslations"), BACKTRANSLATIONS).filter(own)
+    said = table(branch_table_path(branch, "backtranslations"), BACKTRANSLATIONS).filter(own)
     meanings = dict(said.select("number", "text").iter_rows())
     found = []
     for each, number, code in (
-        table(path(branch, "verifiers"), VERIFIERS).filter(own).select("id", "number", "code").iter_rows()
+        table(branch_table_path(branch, "verifiers"), VERIFIERS)
+        .filter(own)
+        .select("id", "number", "code")
+        .iter_rows()
     ):
         verdict, place = of_verifier.get(each, {}), places.get(each)
         meaning = meanings.get(place, "") if place is not None else ""
@@ -167,19 +172,23 @@ def _functions(key: str, branch: str, table: Reader) -> list[Function]:
     return sorted(found, key=lambda each: (each.place is None, each.place, each.number))
 
 
-def _trials(key: str, branch: str, table: Reader) -> list[Trial]:
-    cases = table(path(branch, "case_verdicts"), CASE_VERDICTS).filter(constraint_id=key)
+def _read_trials(key: str, branch: str, table: Reader) -> list[Trial]:
+    cases = table(branch_table_path(branch, "case_verdicts"), CASE_VERDICTS).filter(constraint_id=key)
     rows = cases.sort("kept", "agreement", "id", descending=[True, True, False], nulls_last=True)
     return [Trial(*values) for values in rows.select(Trial._fields).iter_rows()]
 
 
-def _answers(row: Instruction, branch: str, count: int, table: Reader) -> Iterator[Answer]:
+def _read_answers(row: Instruction, branch: str, count: int, table: Reader) -> Iterator[Answer]:
     own, itself = pl.col("row") == row.id, pl.col("id") == row.id
-    checks = table(path(branch, "checks"), CHECKS, where=own).select("id", "accuracy", "verdicts")
+    checks = table(branch_table_path(branch, "checks"), CHECKS, where=own).select(
+        "id", "accuracy", "verdicts"
+    )
     of_answer = {key: (accuracy, tuple(verdicts)) for key, accuracy, verdicts in checks.iter_rows()}
-    judged = dict(table(path(branch, "qualities"), QUALITIES, where=own).select("id", "score").iter_rows())
+    judged = dict(
+        table(branch_table_path(branch, "qualities"), QUALITIES, where=own).select("id", "score").iter_rows()
+    )
     output = "".join(table(DATA / f"rounds/{branch}.parquet", INSTRUCTIONS, where=itself)["output"])
-    given = table(path(branch, "answers"), ANSWERS, where=own)
+    given = table(branch_table_path(branch, "answers"), ANSWERS, where=own)
     found = {number: (key, text) for key, number, text in given.select("id", "number", "answer").iter_rows()}
     taken = min((number for number, (_, text) in found.items() if output and text == output), default=None)
     rejects = table(DATA / f"rejects/{file_stem('sample', branch)}.parquet", REJECTS)

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild.cli.check.params import PARAMS, Params
-from evobuild.cli.explain.provenance import LOCK, locked_stages, md5
-from evobuild.cli.project.params_file import changed_values
+from evobuild.cli.check.all_params import PARAMS, Params
+from evobuild.cli.explain.lock_sources import LOCK, compute_dvc_md5, read_locked_stages
+from evobuild.cli.project.params_file import find_changed_values
 from evobuild.core.errors import UserError
 from evobuild.core.params import default_values
 from evobuild.core.prompts import FOLDER
@@ -37,16 +37,16 @@ class Commit(NamedTuple):
     subject: str
 
 
-def commit_of(digest: str) -> Commit | None:
+def find_commit(digest: str) -> Commit | None:
     """Find the commit that made what has this MD5; None if none did yet, or without git."""
     # Those in which the number of its mentions changed, the oldest first.
-    found = _git("log", "--reverse", "--format=%H%x00%cI%x00%s", f"-S{digest}", "--", str(LOCK))
+    found = _run_git("log", "--reverse", "--format=%H%x00%cI%x00%s", f"-S{digest}", "--", str(LOCK))
     lines = found.decode(errors="replace").splitlines() if found else []
     return Commit(*lines[0].split("\0", 2)) if lines else None
 
 
 @contextmanager
-def files_of(commit: Commit | None, method: str) -> Iterator[Path]:
+def extract_files(commit: Commit | None, method: str) -> Iterator[Path]:
     """A folder with params.yaml, prompts and dvc.lock of a commit, and a method in data/method.txt.
 
     commit: None for those that are here. It has the file of `evolve.file`, too, if git has that.
@@ -58,53 +58,57 @@ def files_of(commit: Commit | None, method: str) -> Iterator[Path]:
         if commit is None:
             shutil.copy(PARAMS, folder / PARAMS)
             shutil.copy(LOCK, folder / LOCK)
-            if (prompts := prompt_folder(folder)).is_dir() and not prompts.is_absolute():
+            if (prompts := find_prompt_folder(folder)).is_dir() and not prompts.is_absolute():
                 shutil.copytree(prompts, folder / prompts)
         else:
             _extract(commit, folder)
-        for own in own_methods(read_params(folder)):
+        for own in list_own_methods(read_params(folder)):
             if not (folder / own).exists():
-                _add(commit, own, folder)
+                _add_file(commit, own, folder)
         (folder / METHOD).parent.mkdir(exist_ok=True)
         (folder / METHOD).write_text(method, encoding="utf-8")
         yield folder
 
 
-def own_methods(params: dict[str, Any]) -> list[str]:
+def list_own_methods(params: dict[str, Any]) -> list[str]:
     """The files of methods that params name: `evolve.file`, and those of `evolve.methods`."""
-    file, by_domain = param(params, "evolve.file"), param(params, "evolve.methods")
+    file, by_domain = find_param(params, "evolve.file"), find_param(params, "evolve.methods")
     named = by_domain.values() if isinstance(by_domain, dict) else ()
     return [each for each in (file, *method_paths(named)) if isinstance(each, str)]
 
 
 def _extract(commit: Commit, folder: Path) -> None:
     _unpack(commit, folder, str(PARAMS), str(LOCK))
-    if not (prompts := prompt_folder(folder)).is_absolute():
+    if not (prompts := find_prompt_folder(folder)).is_absolute():
         _unpack(commit, folder, str(prompts))
 
 
 def _unpack(commit: Commit, folder: Path, *names: str) -> None:
-    content = _git("archive", commit.hash, *names)
+    content = _run_git("archive", commit.hash, *names)
     if content is None:
         raise UserError(f"commit {commit.hash[:10]}: git archive gave no {' and '.join(names)} of it")
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         archive.extractall(folder, filter="data")
 
 
-def _add(commit: Commit | None, name: str, folder: Path) -> None:
+def _add_file(commit: Commit | None, name: str, folder: Path) -> None:
     """Add a file that params name, unless it lies outside or is not there."""
     target = (folder / name).resolve()
     if folder.resolve() not in target.parents:
         return
     here = Path(name)
-    content = (here.read_bytes() if here.is_file() else None) if commit is None else _shown(commit, name)
+    content = (
+        (here.read_bytes() if here.is_file() else None)
+        if commit is None
+        else _read_committed_file(commit, name)
+    )
     if content is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
 
 
-def _shown(commit: Commit, name: str) -> bytes | None:
-    return _git("show", f"{commit.hash}:./{name}")
+def _read_committed_file(commit: Commit, name: str) -> bytes | None:
+    return _run_git("show", f"{commit.hash}:./{name}")
 
 
 def read_params(folder: Path) -> dict[str, Any]:
@@ -113,13 +117,13 @@ def read_params(folder: Path) -> dict[str, Any]:
     return found
 
 
-def prompt_folder(folder: Path) -> Path:
+def find_prompt_folder(folder: Path) -> Path:
     """The folder of prompts that the params in a folder name; `prompts` in those of older versions."""
-    name = param(read_params(folder), "prompts")
+    name = find_param(read_params(folder), "prompts")
     return Path(os.path.normpath(name)) if isinstance(name, str) else FOLDER
 
 
-def param(values: dict[str, Any], key: str) -> Any:
+def find_param(values: dict[str, Any], key: str) -> Any:
     """The value of a dotted key; None if there is none, as in params of another version."""
     found: Any = values
     for name in key.split("."):
@@ -127,22 +131,22 @@ def param(values: dict[str, Any], key: str) -> Any:
     return found
 
 
-def changed_params(values: dict[str, Any]) -> dict[str, Any]:
+def find_changed_params(values: dict[str, Any]) -> dict[str, Any]:
     """Find the params that are not the shipped ones, by dotted key."""
-    return changed_values(default_values(Params), values)
+    return find_changed_values(default_values(Params), values)
 
 
-def not_as_run(folder: Path) -> list[str]:
+def find_changed_files(folder: Path) -> list[str]:
     """Those of params.yaml and the prompts in a folder that are not what its dvc.lock says was run with."""
-    stages = locked_stages(folder / LOCK)
+    stages = read_locked_stages(folder / LOCK)
     values = stages.get("check", {}).get("params", {}).get(str(PARAMS))
     changed = [str(PARAMS)] if values not in (None, read_yaml(folder / PARAMS)) else []
     deps = {dep["path"]: dep.get("md5") for each in stages.values() for dep in each.get("deps", ())}
-    prompts = sorted(path for path in deps if Path(path).is_relative_to(prompt_folder(folder)))
-    return [*changed, *(path for path in prompts if deps[path] != md5(folder / path))]
+    prompts = sorted(path for path in deps if Path(path).is_relative_to(find_prompt_folder(folder)))
+    return [*changed, *(path for path in prompts if deps[path] != compute_dvc_md5(folder / path))]
 
 
-def _git(*words: str) -> bytes | None:
+def _run_git(*words: str) -> bytes | None:
     """What a command of git gives; None if it failed, or there is none."""
     if shutil.which("git") is None:
         return None

@@ -43,11 +43,11 @@ def read_checkpoint_config(weights: Weights) -> Checkpoint:
     Raises UserError if it cannot be found, cannot be read, or lacks weights or a tokenizer.
     """
     local = weights.name.startswith(("/", ".", "~", "models/")) or weights.is_local
-    find = _in_folder(local_folder(weights), weights.pickle) if local else _on_hub(weights)
-    config = _json(find("config.json"))
+    find = _find_in_folder(local_folder(weights), weights.pickle) if local else _find_on_hub(weights)
+    config = _read_json(find("config.json"))
     if not config:
         raise UserError(f"'{weights}' holds no config.json; give a model's folder or hub id")
-    settings = _json(find("tokenizer_config.json"))
+    settings = _read_json(find("tokenizer_config.json"))
     text = config.get("text_config")
     text = text if isinstance(text, dict) else config
     context = next((text[name] for name in CONTEXT if isinstance(text.get(name), int)), 0)
@@ -56,7 +56,7 @@ def read_checkpoint_config(weights: Weights) -> Checkpoint:
     return Checkpoint(architecture, context, template)
 
 
-def _json(file: Path | None) -> dict[str, Any]:
+def _read_json(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
@@ -70,7 +70,7 @@ def _json(file: Path | None) -> dict[str, Any]:
     return content
 
 
-def _in_folder(folder: Path, pickle: bool) -> Callable[[str], Path | None]:
+def _find_in_folder(folder: Path, pickle: bool) -> Callable[[str], Path | None]:
     """Find files of a local checkpoint. Raises UserError if it lacks readable weights or a tokenizer."""
     if not folder.is_dir():
         raise UserError(f"the folder '{folder}' does not exist; give a model's folder or hub id")
@@ -83,7 +83,7 @@ def _in_folder(folder: Path, pickle: bool) -> Callable[[str], Path | None]:
     return lambda name: path if (path := folder / name).is_file() else None
 
 
-def _on_hub(weights: Weights) -> Callable[[str], Path | None]:
+def _find_on_hub(weights: Weights) -> Callable[[str], Path | None]:
     """Find files of a repository of the hub, or of its local cache where the hub cannot be reached.
 
     Raises UserError if neither has it, or if an unpinned one cannot be looked up: no stage could name it.
@@ -101,7 +101,7 @@ def _on_hub(weights: Weights) -> Callable[[str], Path | None]:
         if not isinstance(cached, str):
             raise UserError(
                 f"'{weights}' is no folder{', not in the local cache' if revision else ''} and cannot be "
-                f"looked up on the hub ({_short(error)}); give a folder, or <hub id>@<revision>"
+                f"looked up on the hub ({_shorten(error)}); give a folder, or <hub id>@<revision>"
             ) from error
         reached = False
 
@@ -113,12 +113,12 @@ def _on_hub(weights: Weights) -> Callable[[str], Path | None]:
         except errors.EntryNotFoundError:
             return None
         except problems as error:
-            raise UserError(f"'{weights}' cannot be had of the hub: {_short(error)}") from error
+            raise UserError(f"'{weights}' cannot be had of the hub: {_shorten(error)}") from error
         return Path(file)
 
     return find
 
 
-def _short(error: Exception) -> str:
+def _shorten(error: Exception) -> str:
     lines = str(error).split("\n\n")
     return " ".join(lines[-1].split())[:120] or type(error).__name__

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 import yaml
 from pydantic import BaseModel
 
-from evobuild.cli.pipeline.declared import Declared
+from evobuild.cli.pipeline.declared_stages import Declared
 from evobuild.core.declaration import Out, argument_kinds, params_schema
 from evobuild.core.params import StageParams, declared_keys
 from evobuild.core.prompts import included
@@ -43,7 +43,7 @@ WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z$./][A-Za-z0-9_ ${}./()@=,'’-]*")
 
 
-def pipeline_text(stages: Iterable[Declared], params: Mapping[str, Any], before: str = "") -> str:
+def build_pipeline_text(stages: Iterable[Declared], params: Mapping[str, Any], before: str = "") -> str:
     """Lay dvc.yaml out.
 
     params: as they stand in params.yaml; files that they name are deps. before: the file so far, of which the
@@ -57,14 +57,14 @@ def pipeline_text(stages: Iterable[Declared], params: Mapping[str, Any], before:
     plots = [{name: entry} for each in pipeline.stages for name, entry in each.stage.plots.items()]
     lines = ["# By name and version for others: docs/sharing.md.", "artifacts:"]
     for name, entry in artifacts.items():
-        lines += [f"  {name}:", *(f"    {key}: {_value(own)}" for key, own in entry.items())]
-    lines += ["", "plots:", *(line for each in plots for line in _item(each, "  "))]
+        lines += [f"  {name}:", *(f"    {key}: {_resolve_path(own)}" for key, own in entry.items())]
+    lines += ["", "plots:", *(line for each in plots for line in _format_item(each, "  "))]
     head = HEAD % str(_is_pushed(before)).lower()
-    own = "\n".join([OWN[0], *own_lines(before), OWN[1]])
+    own = "\n".join([OWN[0], *find_own_lines(before), OWN[1]])
     return head + "\n\n".join([*blocks, own]) + "\n\n" + "\n".join([*lines, ""])
 
 
-def own_lines(text: str) -> Sequence[str]:
+def find_own_lines(text: str) -> Sequence[str]:
     """The lines of a dvc.yaml between those of OWN."""
     lines = text.splitlines()
     return lines[lines.index(OWN[0]) + 1 : lines.index(OWN[1])] if {*OWN} <= {*lines} else ()
@@ -79,12 +79,12 @@ class _Pipeline:
 
     def __init__(self, stages: list[Declared], params: Mapping[str, Any]) -> None:
         self.stages, self._params = stages, params
-        self._made = {path.partition("{")[0] for each in stages for path in _out_paths(each)}
+        self._made = {path.partition("{")[0] for each in stages for path in _list_out_paths(each)}
 
     def lines(self, each: Declared) -> Iterator[str]:
         """The lines of a stage."""
-        entry: dict[str, Any] = {"desc": each.stage.desc, "cmd": _command(each)}
-        entry |= {"deps": self._deps(each), "params": self._keys(each), **_outs(each)}
+        entry: dict[str, Any] = {"desc": each.stage.desc, "cmd": _build_command(each)}
+        entry |= {"deps": self._list_deps(each), "params": self._list_params(each), **_group_outs(each)}
         indent = "    "
         yield f"  {each.name}:"
         if each.stage.per:
@@ -93,40 +93,42 @@ class _Pipeline:
             indent = "      "
         for key, value in entry.items():
             if isinstance(value, str):
-                yield f"{indent}{key}: {_scalar(value)}"
+                yield f"{indent}{key}: {_format_scalar(value)}"
             elif value:
                 yield f"{indent}{key}:"
-                yield from (line for one in value for line in _item(one, f"{indent}  "))
+                yield from (line for one in value for line in _format_item(one, f"{indent}  "))
 
-    def _described(self, each: Declared) -> list[Declared]:
+    def _list_described_stages(self, each: Declared) -> list[Declared]:
         """The stages up to the one that a stage describes up to."""
         names = [other.name for other in self.stages]
         last = names.index(each.stage.describes) + 1 if each.stage.describes else 0
-        return [other for other in self.stages[:last] if Path(PARAMS) not in _defaults(other)]
+        return [other for other in self.stages[:last] if Path(PARAMS) not in _list_defaults(other)]
 
-    def _deps(self, each: Declared) -> list[str]:
-        found = [*self._read_paths(each), *self._outside(each)]
-        for other in self._described(each):
+    def _list_deps(self, each: Declared) -> list[str]:
+        found = [*self._list_read_paths(each), *self._list_outside_files(each)]
+        for other in self._list_described_stages(each):
             found += [
-                path for path in (*self._read_paths(other), *self._outside(other)) if self._is_source(path)
+                path
+                for path in (*self._list_read_paths(other), *self._list_outside_files(other))
+                if self._is_source(path)
             ]
         if each.stage.after and not any(self._is_made(path) for path in found):
             found.append(CHECKED)
         return list(dict.fromkeys(found))
 
-    def _read_paths(self, each: Declared) -> Iterator[str]:
+    def _list_read_paths(self, each: Declared) -> Iterator[str]:
         """The paths of the arguments that a stage reads under these params."""
         kinds, schema, unread = argument_kinds(each.main), params_schema(each.main), ()
         if issubclass(schema, StageParams):
             unread = schema.model_validate(self._params).unread_arguments()
-        for field in _fields(each):
+        for field in _list_fields(each):
             if kinds[field.name] in (str, Out) or field.name in unread or field.default == Path(PARAMS):
                 continue
-            yield _path(each, str(field.default))
+            yield _build_path(each, str(field.default))
 
-    def _outside(self, each: Declared) -> Iterator[str]:
+    def _list_outside_files(self, each: Declared) -> Iterator[str]:
         """The prompts and other files that a stage may read."""
-        names = _prompt_names(each)
+        names = _list_prompts(each)
         schema = params_schema(each.main)
         if issubclass(schema, StageParams):
             # Templates that params name are deps of their own.
@@ -135,12 +137,14 @@ class _Pipeline:
         yield from (f"${{prompts}}/{name}" for name in names)
         yield from each.stage.waits_for
         if issubclass(schema, StageParams):
-            known = {self._value(path) for path in (*each.stage.waits_for, *self._read_paths(each))}
+            known = {
+                self._resolve_path(path) for path in (*each.stage.waits_for, *self._list_read_paths(each))
+            }
             named = schema.model_validate(self._params).named_files()
             # A path is data: DVC puts nothing into it.
             yield from (path.replace("${", r"\${") for path in named if path not in known)
 
-    def _value(self, path: str) -> str:
+    def _resolve_path(self, path: str) -> str:
         """What params give for a path such as ${seed.source}; any other as it is."""
         value: Any = self._params
         for key in path[2:-1].split(".") if path.startswith("${") and path.count("$") == 1 else ():
@@ -154,31 +158,31 @@ class _Pipeline:
     def _is_source(self, path: str) -> bool:
         return "${item" not in path and path != PARAMS and not self._is_made(path)
 
-    def _keys(self, each: Declared) -> list[Any]:
-        if Path(PARAMS) in _defaults(each) and not each.stage.describes:
+    def _list_params(self, each: Declared) -> list[Any]:
+        if Path(PARAMS) in _list_defaults(each) and not each.stage.describes:
             return [{PARAMS: None}, {str(LOCK): [f"stages.{each.name}"]}]
-        found = list(_param_keys(each))
-        locked = [f"stages.{each.name}", *_locked_keys(each)]
-        for other in self._described(each):
-            found += [key.removesuffix(".${key}") for key in _param_keys(other)]
-            locked += _locked_keys(other)
-        return [*_widest(found), {str(LOCK): list(dict.fromkeys(locked))}]
+        found = list(_list_param_keys(each))
+        locked = [f"stages.{each.name}", *_list_locked_keys(each)]
+        for other in self._list_described_stages(each):
+            found += [key.removesuffix(".${key}") for key in _list_param_keys(other)]
+            locked += _list_locked_keys(other)
+        return [*_drop_nested_keys(found), {str(LOCK): list(dict.fromkeys(locked))}]
 
 
-def _names(each: Declared) -> dict[str, str]:
+def _name_values(each: Declared) -> dict[str, str]:
     """What stands in dvc.yaml in place of each name that the stage is given."""
     names = [name for name, kind in argument_kinds(each.main).items() if kind is str]
     return {name: each.stage.given.get(name, "${key}") for name in names}
 
 
-def _command(each: Declared) -> str:
-    given = [f"--{name.replace('_', '-')} '{value}'" for name, value in _names(each).items()]
+def _build_command(each: Declared) -> str:
+    given = [f"--{name.replace('_', '-')} '{value}'" for name, value in _name_values(each).items()]
     return " ".join([f"exec python3 -m stages.{each.name}", *given])
 
 
-def _path(each: Declared, path: str) -> str:
+def _build_path(each: Declared, path: str) -> str:
     """A path of a declaration as DVC has it."""
-    names = _names(each)
+    names = _name_values(each)
     if any(path == f"${{{each.stage.per}.{{{name}}}}}" for name in names):
         return "${item}"
     for name, value in names.items():
@@ -186,7 +190,7 @@ def _path(each: Declared, path: str) -> str:
     return path
 
 
-def _prompt_names(each: Declared) -> list[str]:
+def _list_prompts(each: Declared) -> list[str]:
     """The declared templates and folders, and what these templates include."""
     declared = each.stage.prompts
     files = [name for name in declared if name.endswith(".jinja")]
@@ -200,7 +204,7 @@ def _covers(names: Iterable[str], name: str) -> bool:
     return any(name == other or name.startswith(f"{other}/") for other in names)
 
 
-def _param_keys(each: Declared) -> Iterator[str]:
+def _list_param_keys(each: Declared) -> Iterator[str]:
     """The keys of params.yaml that a stage reads; of its own round, pool or set where it reads that alone."""
     schema = params_schema(each.main)
     for key in declared_keys(schema):
@@ -216,80 +220,86 @@ def _param_keys(each: Declared) -> Iterator[str]:
             yield f"{own}.${{key}}" if own in inside else own
 
 
-def _locked_keys(each: Declared) -> list[str]:
+def _list_locked_keys(each: Declared) -> list[str]:
     return [*(f"libraries.{name}" for name in sorted(each.stage.libraries)), *each.stage.locked]
 
 
-def _widest(keys: Iterable[str]) -> list[str]:
+def _drop_nested_keys(keys: Iterable[str]) -> list[str]:
     """Keys without those below another."""
     every = list(dict.fromkeys(keys))
     return [key for key in every if not any(key.startswith(f"{other}.") for other in every)]
 
 
-def _defaults(each: Declared) -> list[Any]:
-    return [field.default for field in _fields(each)]
+def _list_defaults(each: Declared) -> list[Any]:
+    return [field.default for field in _list_fields(each)]
 
 
-def _out_paths(each: Declared) -> Iterator[str]:
+def _list_out_paths(each: Declared) -> Iterator[str]:
     kinds = argument_kinds(each.main)
-    return (str(field.default) for field in _fields(each) if kinds[field.name] is Out)
+    return (str(field.default) for field in _list_fields(each) if kinds[field.name] is Out)
 
 
-def _outs(each: Declared) -> dict[str, list[Any]]:
+def _group_outs(each: Declared) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {"outs": [], "metrics": [], "plots": []}
     kinds = argument_kinds(each.main)
-    for field in _fields(each):
+    for field in _list_fields(each):
         if kinds[field.name] is Out:
-            path, options = _path(each, str(field.default)), field.metadata["options"]
+            path, options = _build_path(each, str(field.default)), field.metadata["options"]
             found[field.metadata["kind"]].append({path: options} if options else path)
     return found
 
 
-def _fields(each: Declared) -> tuple[Any, ...]:
+def _list_fields(each: Declared) -> tuple[Any, ...]:
     return dataclasses.fields(get_type_hints(each.main)["args"])
 
 
-def _item(value: str | Mapping[str, Any], indent: str) -> Iterator[str]:
+def _format_item(value: str | Mapping[str, Any], indent: str) -> Iterator[str]:
     """The lines of an entry of a list; one that is too long for a line, a line for each of its own."""
-    line = f"{indent}- {_entry(value)}"
+    line = f"{indent}- {_format_entry(value)}"
     if len(line) <= WIDTH or isinstance(value, str):
         yield line
         return
     ((name, own),) = value.items()
-    yield f"{indent}- {_scalar(name)}:"
+    yield f"{indent}- {_format_scalar(name)}:"
     for each in own:
-        yield f"{indent}    {f'- {each}' if isinstance(own, list) else f'{each}: {_flow(own[each])}'}"
+        yield f"{indent}    {f'- {each}' if isinstance(own, list) else f'{each}: {_format_flow(own[each])}'}"
 
 
-def _entry(value: str | Mapping[str, Any]) -> str:
+def _format_entry(value: str | Mapping[str, Any]) -> str:
     """An entry of a list: a word, or a word with options or entries."""
     if isinstance(value, str):
-        return _scalar(value)
+        return _format_scalar(value)
     ((name, own),) = value.items()
     if own is None:
         return f"{name}:"
-    return f"{_scalar(name)}: {'*local' if own == {'push': False} else _flow(own)}"
+    return f"{_format_scalar(name)}: {'*local' if own == {'push': False} else _format_flow(own)}"
 
 
-def _scalar(text: str) -> str:
+def _format_scalar(text: str) -> str:
     """A text as YAML has it, in quotes where it must."""
     is_plain = _PLAIN.fullmatch(text) and yaml.safe_load(text) == text and ": " not in text
     return text if is_plain else f"'{text.replace(chr(39), chr(39) * 2)}'"
 
 
-def _value(value: Any) -> str:
-    return _scalar(value) if isinstance(value, str) else _flow(value)
+def _resolve_path(value: Any) -> str:
+    return _format_scalar(value) if isinstance(value, str) else _format_flow(value)
 
 
-def _flow(value: Any) -> str:
+def _format_flow(value: Any) -> str:
     """A value in one line."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_word(key)}: {_flow(own)}" for key, own in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{_format_word(key)}: {_format_flow(own)}" for key, own in value.items()) + "}"
+        )
     if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return _word(value) if isinstance(value, str) else json.dumps(value)
+        return "[" + ", ".join(map(_format_flow, value)) + "]"
+    return _format_word(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _word(text: str) -> str:
+def _format_word(text: str) -> str:
     """A text inside brackets."""
-    return f"'{text.replace(chr(39), chr(39) * 2)}'" if set(text) & set("{}[],:#&*!'\"") else _scalar(text)
+    return (
+        f"'{text.replace(chr(39), chr(39) * 2)}'"
+        if set(text) & set("{}[],:#&*!'\"")
+        else _format_scalar(text)
+    )

@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from evobuild.cli.check.params import PARAMS, load_all_params
-from evobuild.cli.pipeline.declared import Declared, declared_stages
-from evobuild.cli.pipeline.dvc_yaml import pipeline_text
-from evobuild.cli.pipeline.lock import lock_text
+from evobuild.cli.check.all_params import PARAMS, load_all_params
+from evobuild.cli.pipeline.declared_stages import Declared, import_declared_stages
+from evobuild.cli.pipeline.dvc_yaml import build_pipeline_text
+from evobuild.cli.pipeline.lock_text import build_lock_text
 from evobuild.core import stages as roster
 from evobuild.core.errors import UserError
 from evobuild.core.library import template_folder
@@ -23,26 +23,29 @@ from evobuild.process.lock import LOCK, WRITER
 PIPELINE = Path("dvc.yaml")
 
 
-def derived_files(params: Path = PARAMS) -> dict[Path, str]:
+def derive_files(params: Path = PARAMS) -> dict[Path, str]:
     """Derive this project's dvc.yaml and evobuild.lock, and in the library's own repository the roster.
 
     params: what stands in the place of params.yaml. Raises UserError at params, a prompt, a package or a
     revision that is not as it should be.
     """
-    every, values = declared_stages(), load_all_params(params)
+    every, values = import_declared_stages(), load_all_params(params)
     before = PIPELINE.read_text(encoding="utf-8") if PIPELINE.is_file() else ""
     with use_folder(Path(values.prompts)):
-        files = {PIPELINE: pipeline_text(every, read_yaml(params), before), LOCK: lock_text(every, values)}
-    return files | _roster(every)
+        files = {
+            PIPELINE: build_pipeline_text(every, read_yaml(params), before),
+            LOCK: build_lock_text(every, values),
+        }
+    return files | _derive_roster(every)
 
 
-def _roster(stages: Iterable[Declared]) -> dict[Path, str]:
+def _derive_roster(stages: Iterable[Declared]) -> dict[Path, str]:
     """The roster, in the library's own repository."""
     is_own = template_folder() == Path.cwd()
-    return {roster.FILE.relative_to(Path.cwd()): roster_text(stages)} if is_own else {}
+    return {roster.FILE.relative_to(Path.cwd()): build_roster_text(stages)} if is_own else {}
 
 
-def roster_text(stages: Iterable[Declared]) -> str:
+def build_roster_text(stages: Iterable[Declared]) -> str:
     """The roster as `core/stages.py` reads it: a line a stage."""
     lines = [
         json.dumps([each.name, each.stage.per, each.stage.asks, each.stage.counts], ensure_ascii=False)
@@ -54,11 +57,11 @@ def roster_text(stages: Iterable[Declared]) -> str:
 def write_pipeline() -> list[Path]:
     """Write the files that are another than they should be; give their paths."""
     # The roster is code that the lock has digests of.
-    return [*_write(_roster(declared_stages())), *_write(derived_files())]
+    return [*_write(_derive_roster(import_declared_stages())), *_write(derive_files())]
 
 
 def _write(files: Mapping[Path, str]) -> list[Path]:
-    changed = [path for path, text in files.items() if not _is(path, text)]
+    changed = [path for path, text in files.items() if not _is_unchanged(path, text)]
     for path in changed:
         path.write_text(files[path], encoding="utf-8")
     return changed
@@ -69,15 +72,15 @@ def check_pipeline() -> None:
 
     They may have more, as where `dvc exp run -S` names a model or a file the less.
     """
-    for path, text in derived_files().items():
-        if path in (PIPELINE, LOCK) and (lack := _lack(yaml.safe_load(text), read_yaml(path), "")):
+    for path, text in derive_files().items():
+        if path in (PIPELINE, LOCK) and (lack := _find_missing(yaml.safe_load(text), read_yaml(path), "")):
             raise UserError(f"{path}: {lack} is not as stages, params.yaml and libraries are; run: {WRITER}")
 
 
-def _lack(wanted: Any, found: Any, place: str) -> str:
+def _find_missing(wanted: Any, found: Any, place: str) -> str:
     """Where something that is wanted is not found; '' if all is."""
     if isinstance(wanted, dict) and isinstance(found, dict):
-        lacks = (_lack(own, found.get(key), f"{place}.{key}") for key, own in wanted.items())
+        lacks = (_find_missing(own, found.get(key), f"{place}.{key}") for key, own in wanted.items())
     elif isinstance(wanted, list) and isinstance(found, list):
         lacks = (f"{place}: {own}" for own in wanted if own not in found)
     else:
@@ -85,5 +88,5 @@ def _lack(wanted: Any, found: Any, place: str) -> str:
     return next((each.lstrip(".") for each in lacks if each), "")
 
 
-def _is(path: Path, text: str) -> bool:
+def _is_unchanged(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text

@@ -15,11 +15,11 @@ class Amount(NamedTuple):
         """Multiply both."""
         return Amount(self.expected * number, round(self.most * number))
 
-    def reduced(self, share: float) -> Amount:
+    def scale_expected(self, share: float) -> Amount:
         """Expect a share of it; all of it may be left."""
         return Amount(self.expected * share, self.most)
 
-    def limited(self, limit: int | None) -> Amount:
+    def limit_to(self, limit: int | None) -> Amount:
         """Cut both at a limit; None is no limit."""
         return self if limit is None else Amount(min(self.expected, limit), min(self.most, limit))
 
@@ -31,11 +31,11 @@ class Amount(NamedTuple):
 NONE = Amount()
 
 
-def exactly(number: int) -> Amount:
+def exact_amount(number: int) -> Amount:
     """A number that is counted."""
     return Amount(number, number)
 
 
-def added(amounts: list[Amount]) -> Amount:
+def sum_amounts(amounts: list[Amount]) -> Amount:
     """Add several up."""
     return Amount(sum(each.expected for each in amounts), sum(each.most for each in amounts))

@@ -17,7 +17,7 @@ class Length(NamedTuple):
     fixed: float
     row: float = 0.0
 
-    def of(self, text: float) -> float:
+    def count_tokens(self, text: float) -> float:
         """Tokens beside a row of `text` tokens."""
         return self.fixed + self.row * text
 

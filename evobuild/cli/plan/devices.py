@@ -27,7 +27,7 @@ class Devices(NamedTuple):
     cuda: bool
 
 
-def as_accelerate_says(given: Training) -> Training:
+def apply_accelerate_config(given: Training) -> Training:
     """Give settings as a config file of accelerate's has them, if they name one.
 
     Raises UserError if it cannot be read.
@@ -54,16 +54,16 @@ def find_devices(given: Training) -> Devices:
     Memory that is given is that of a GPU, and so is anything that is sharded. PyTorch is imported only where
     there is a driver.
     """
-    name, memory, count = _gpus()
+    name, memory, count = _find_gpus()
     cuda = bool(count) or given.device_memory is not None or given.strategy != "ddp"
     processes = given.processes or count or 1
     if given.device_memory is not None:
         memory = round(given.device_memory * GIB)
     flops = peak_flops(name) if given.device_flops is None else given.device_flops * 1e12
-    return Devices(processes, memory or _main_memory() // processes, flops, cuda)
+    return Devices(processes, memory or _read_main_memory() // processes, flops, cuda)
 
 
-def _gpus() -> tuple[str, int, int]:
+def _find_gpus() -> tuple[str, int, int]:
     """Name and memory of the first GPU, and their number; nothing and 0 without one."""
     if not any(Path(driver).exists() for driver in _DRIVERS):
         return "", 0, 0
@@ -74,5 +74,5 @@ def _gpus() -> tuple[str, int, int]:
     return first.name, first.total_memory, cuda.device_count()
 
 
-def _main_memory() -> int:
+def _read_main_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

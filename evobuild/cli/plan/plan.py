@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evobuild.cli.check.all_params import PARAMS, load_all_params
 from evobuild.cli.check.consistency import check_tables
-from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.overrides import overridden_params
-from evobuild.cli.pipeline.pipeline import derived_files
-from evobuild.cli.plan.estimates import OFF, STARTING, Estimate, Estimator, Most
-from evobuild.cli.plan.layout import shown
+from evobuild.cli.pipeline.pipeline import derive_files
+from evobuild.cli.plan.number_text import format_number
 from evobuild.cli.plan.overlay import overlaid_repo
 from evobuild.cli.plan.speeds import GPU_SOURCE
-from evobuild.cli.plan.training_lines import training_lines
+from evobuild.cli.plan.stage_estimates import OFF, STARTING, Estimate, Estimator, Most
+from evobuild.cli.plan.training_text import format_trainings
 from evobuild.core import machine
 from evobuild.core.errors import UserError
 from evobuild.core.prompts import use_folder
@@ -44,7 +44,7 @@ class Plan(NamedTuple):
     off: tuple[str, ...] = ()
 
 
-def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
+def plan_stages(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
     """Plan what is stale.
 
     overrides: changes of params as `dvc exp run -S` takes them; params.yaml itself is never written.
@@ -55,7 +55,7 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
     with overridden_params(overrides) as params:
         values = load_all_params(params)
         check_tables(values)
-        stale = _stale(targets, {PARAMS: params}) if overrides else _stale_renewed(targets)
+        stale = _list_stale(targets, {PARAMS: params}) if overrides else _list_stale_renewed(targets)
         names = {stage.addressing for stage, _ in stale}
         with use_folder(Path(values.prompts)):
             estimator = Estimator(values, machine.load_machine(), names, params)
@@ -65,18 +65,18 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
             return Plan([estimator.estimate(stage, fresh) for stage, fresh in on], off)
 
 
-def _stale_renewed(targets: Sequence[str]) -> list[tuple[Stage, bool]]:
+def _list_stale_renewed(targets: Sequence[str]) -> list[tuple[Stage, bool]]:
     """`_stale` with dvc.yaml and evobuild.lock as `evobuild repro` renews them first."""
     with ScratchFolder() as folder:
         instead = {}
-        for path, text in derived_files().items():
+        for path, text in derive_files().items():
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 instead[path] = folder / path.name
                 instead[path].write_text(text, encoding="utf-8")
-        return _stale(targets, instead)
+        return _list_stale(targets, instead)
 
 
-def _stale(targets: Sequence[str], instead: Mapping[Path, Path]) -> list[tuple[Stage, bool]]:
+def _list_stale(targets: Sequence[str], instead: Mapping[Path, Path]) -> list[tuple[Stage, bool]]:
     """Stale stages that targets need, in order; of each, whether all that it reads is current.
 
     instead: files to others with the content that they would have.
@@ -85,14 +85,14 @@ def _stale(targets: Sequence[str], instead: Mapping[Path, Path]) -> list[tuple[S
 
     try:
         with overlaid_repo(instead) as repo, repo.lock:
-            return list(_stale_in(repo, targets))
+            return list(_iterate_stale(repo, targets))
     except (DvcException, UnicodeDecodeError) as error:
         reason = damaged_rwlock() or " ".join(str(error).split())[:200]
         hint = "; put it under git: git init" if "not a git repository" in reason else ""
         raise UserError(f"DVC cannot tell what is stale: {reason}{hint}") from error
 
 
-def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]]:
+def _iterate_stale(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]]:
     import networkx
 
     stale: set[Stage] = set()
@@ -112,20 +112,20 @@ def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]
             yield stage, fresh
 
 
-def plan_rows(planned: Plan) -> list[tuple[str, ...]]:
+def format_plan(planned: Plan) -> list[tuple[str, ...]]:
     """Lay a plan out, the header first and the total last; ~ marks what is expected, ≤ a bound."""
-    rows = [_row(each) for each in planned.stages]
-    return [HEADER, *rows, _row(total(planned))] if len(rows) > 1 else [HEADER, *rows]
+    rows = [_format_row(each) for each in planned.stages]
+    return [HEADER, *rows, _format_row(sum_estimates(planned))] if len(rows) > 1 else [HEADER, *rows]
 
 
-def plan_notes(planned: Plan) -> list[str]:
+def format_notes(planned: Plan) -> list[str]:
     """What is said below a plan: what its marks mean, and what trainings take."""
     if not planned.stages and not planned.off:
         return ["Nothing is stale."]
-    return [*_notes(planned), *training_lines(planned.stages)]
+    return [*_iterate_notes(planned), *format_trainings(planned.stages)]
 
 
-def total(planned: Plan) -> Estimate:
+def sum_estimates(planned: Plan) -> Estimate:
     """Add stages up, what is known of each, and the start of those that are off."""
 
     def added(values: Iterable[Any], also: float = 0) -> Any:
@@ -143,47 +143,49 @@ def total(planned: Plan) -> Estimate:
     )
 
 
-def _row(each: Estimate) -> tuple[str, ...]:
+def _format_row(each: Estimate) -> tuple[str, ...]:
     asking = ("-" if each.calls is None else "0", *["-"] * 4)
     if each.calls or each.most.calls or each.stored:
         asking = (
-            shown(each.calls, "" if each.exact else "~ "),
-            shown(each.most.calls, "≤ "),
-            shown(each.stored),
-            shown(each.tokens, "~ "),
-            shown(each.most.tokens, "≤ "),
+            format_number(each.calls, "" if each.exact else "~ "),
+            format_number(each.most.calls, "≤ "),
+            format_number(each.stored),
+            format_number(each.tokens, "~ "),
+            format_number(each.most.tokens, "≤ "),
         )
     return (
         each.stage,
         *asking,
-        _time(each.seconds, "~ "),
-        _time(each.most.seconds, "≤ "),
-        shown(each.cost, "~ ", 4),
-        shown(each.most.cost, "≤ ", 4),
+        _format_time(each.seconds, "~ "),
+        _format_time(each.most.seconds, "≤ "),
+        format_number(each.cost, "~ ", 4),
+        format_number(each.most.cost, "≤ ", 4),
     )
 
 
-def _time(seconds: float | None, mark: str) -> str:
+def _format_time(seconds: float | None, mark: str) -> str:
     return "-" if seconds is None else f"{mark}{duration(seconds)}"
 
 
-def _notes(planned: Plan) -> Iterator[str]:
+def _iterate_notes(planned: Plan) -> Iterator[str]:
     """What the marks mean, and what is not known, each where it is so."""
     stages = planned.stages
     asking = [each for each in stages if each.calls]
     yield "~ expected, by replies, rows and runs here so far; ≤ at most, with replies as long as they may be"
-    if assumed := _named(each for each in asking if not each.measured):
+    if assumed := _join_stages(each for each in asking if not each.measured):
         yield f"assumed lengths and speeds, as the model has not replied in this stage yet: {assumed}"
     if planned.off:
-        on = {_stage(each.stage) for each in stages}
-        off = ", ".join(dict.fromkeys(each if _stage(each) in on else _stage(each) for each in planned.off))
+        on = {_stage_name(each.stage) for each in stages}
+        off = ", ".join(
+            dict.fromkeys(each if _stage_name(each) in on else _stage_name(each) for each in planned.off)
+        )
         yield f"{len(planned.off)} stages are switched off; the total has the time to start them: {off}"
-    yield from gpu_notes(stages)
-    if untimed := _named(each for each in stages if each.seconds is None):
+    yield from format_gpu_notes(stages)
+    if untimed := _join_stages(each for each in stages if each.seconds is None):
         yield f"no time is known yet, nor is it in the total: {untimed}"
     unpriced = [each for each in asking if each.cost is None]
     if 0 < len(unpriced) < len(asking):
-        yield f"no price is known, nor is it in the total: {_named(unpriced)}"
+        yield f"no price is known, nor is it in the total: {_join_stages(unpriced)}"
     unknown: dict[tuple[str, ...], list[str]] = {}
     for each in stages:
         if each.unknown:
@@ -192,7 +194,7 @@ def _notes(planned: Plan) -> Iterator[str]:
         yield f"{', '.join(those)}: without {', '.join(benchmarks)}, whose items are not there yet"
 
 
-def gpu_notes(stages: Iterable[Estimate]) -> Iterator[str]:
+def format_gpu_notes(stages: Iterable[Estimate]) -> Iterator[str]:
     """GPU hours of models that run in stages, and by which speeds."""
     hours: dict[str, float] = {}
     for each in stages:
@@ -204,11 +206,11 @@ def gpu_notes(stages: Iterable[Estimate]) -> Iterator[str]:
         yield f"GPU hours: {GPU_SOURCE}"
 
 
-def _named(stages: Iterable[Estimate]) -> str:
+def _join_stages(stages: Iterable[Estimate]) -> str:
     """Name stages, those of several rounds or pools once."""
-    return ", ".join(dict.fromkeys(_stage(each.stage) for each in stages))
+    return ", ".join(dict.fromkeys(_stage_name(each.stage) for each in stages))
 
 
-def _stage(address: str) -> str:
+def _stage_name(address: str) -> str:
     """The stage of what DVC calls evolve@r1."""
     return address.partition("@")[0]

@@ -11,10 +11,16 @@ from collections.abc import Mapping, Set
 from functools import cached_property
 from pathlib import Path
 
-from evobuild.cli.check.params import Params
+from evobuild.cli.check.all_params import Params
 from evobuild.cli.plan import assumptions
-from evobuild.cli.plan.amounts import NONE, Amount, added, exactly
-from evobuild.cli.plan.seed_source import SeedSource, read_source, read_table, source_height, table_height
+from evobuild.cli.plan.amounts import NONE, Amount, exact_amount, sum_amounts
+from evobuild.cli.plan.seed_source import (
+    SeedSource,
+    count_source_rows,
+    count_table_rows,
+    read_source,
+    read_table,
+)
 from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.stages import LAST_OF_BRANCH
 from evobuild.evolution.strategies import per_row
@@ -33,7 +39,7 @@ class PlannedRows:
         self._stale = stale
         self._runs = runs
 
-    def kept(self, stage: str, name: str = "") -> float:
+    def expect_kept_share(self, stage: str, name: str = "") -> float:
         """The share of its rows that a stage is expected to keep."""
         run = self._runs.get(f"{stage}@{name}" if name else stage)
         if run and not run.off and run.rows_in is not None and run.rows_in >= FEWEST:
@@ -55,19 +61,19 @@ class PlannedRows:
     def _seed(self) -> Amount:
         there, drawn = self._source.rows, self.params.seed.rows
         if self._has_seed:
-            return exactly(there or 0)
+            return exact_amount(there or 0)
         if there is None:
-            return exactly(drawn or 0)
-        return exactly(there).reduced(1 - self.params.seed.held_out).limited(drawn)
+            return exact_amount(drawn or 0)
+        return exact_amount(there).scale_expected(1 - self.params.seed.held_out).limit_to(drawn)
 
     @property
-    def held_out(self) -> Amount:
+    def held_out_rows(self) -> Amount:
         """Rows that the stage `seed` will hold out; none if no share of them is to be."""
         share = self.params.seed.held_out
         there, drawn = self._source.rows, self.params.seed.rows
         # Near duplicates stay on one side of the split, so that it may take more than its share.
-        most = exactly(min(each for each in (there, drawn) if each) if there or drawn else 0)
-        return most.reduced(share) if share else NONE
+        most = exact_amount(min(each for each in (there, drawn) if each) if there or drawn else 0)
+        return most.scale_expected(share) if share else NONE
 
     def rows(self, pool: str) -> Amount:
         """Rows of a pool."""
@@ -75,30 +81,30 @@ class PlannedRows:
             return self._seed
         is_branch = pool in self.params.branches
         stage = f"{LAST_OF_BRANCH}@{pool}" if is_branch else f"evolve@{pool}"
-        if there := self._counted(stage, f"data/rounds/{pool}.parquet"):
+        if there := self._count_current(stage, f"data/rounds/{pool}.parquet"):
             return there
         if is_branch:
-            return self.composed(pool).reduced(self.kept("quality", pool))
+            return self.count_composed(pool).scale_expected(self.expect_kept_share("quality", pool))
         expected, most = per_row(self.params.evolve, lambda operation: operation.traits.children)
         parents = self.rows(self.params.rounds[pool].parent)
         tried = Amount(parents.expected * expected, parents.most * most)
-        return tried.reduced(self._evolved_share(pool))
+        return tried.scale_expected(self._estimate_child_share(pool))
 
-    def _counted(self, stage: str, table: str) -> Amount | None:
+    def _count_current(self, stage: str, table: str) -> Amount | None:
         """Rows of a table whose stage is current; None if it is stale, or was not pulled."""
         is_there = stage not in self._stale and Path(table).exists()
-        return exactly(table_height(Path(table))) if is_there else None
+        return exact_amount(count_table_rows(Path(table))) if is_there else None
 
-    def _evolved_share(self, round_: str) -> float:
+    def _estimate_child_share(self, round_: str) -> float:
         """The share of parents that have a child."""
-        given, kept = self.params.evolve, self.kept("evolve", round_)
+        given, kept = self.params.evolve, self.expect_kept_share("evolve", round_)
         if given.on_failure == "keep_parent":
             return 1.0
         return 1 - (1 - kept) ** (1 + given.retries) if given.on_failure == "retry" else kept
 
-    def all_rows(self) -> Amount:
+    def count_all(self) -> Amount:
         """Rows of all pools."""
-        return added([self.rows(pool) for pool in self.params.pools])
+        return sum_amounts([self.rows(pool) for pool in self.params.pools])
 
     def text(self, pool: str) -> float:
         """Tokens of an instruction of a pool, with its input."""
@@ -108,29 +114,31 @@ class PlannedRows:
         return self._source.text + assumptions.GROWTH * depth
 
     @property
-    def unanswered(self) -> Amount:
+    def unanswered_rows(self) -> Amount:
         """Rows of r0 that the responder answers."""
         rows = self.rows(SEED_ROUND)
         if self.params.respond.seed_answers != "keep":
             return rows
         share = self._source.unanswered
-        return rows.reduced(share) if share or self._source.rows is None else NONE
+        return rows.scale_expected(share) if share or self._source.rows is None else NONE
 
-    def selected(self) -> Amount:
+    def count_selected(self) -> Amount:
         """Rows that `select` takes: of those with an answer, its share or its count."""
         given = self.params.select
         pools = given.pools_read(self.params.pools)
-        there = added([self._answered(pool) for pool in pools])
+        there = sum_amounts([self._estimate_answered(pool) for pool in pools])
         seeds = self.rows(SEED_ROUND) if given.keep_seeds else NONE
         taken = there if given.share is None else there.times(given.share)
         most = -(-there.most * (given.share or 1) // 1)
-        taken = Amount(taken.expected, int(most)).limited(given.count).plus(seeds)
+        taken = Amount(taken.expected, int(most)).limit_to(given.count).plus(seeds)
         return Amount(min(taken.expected, there.expected), min(taken.most, there.most))
 
-    def _answered(self, pool: str) -> Amount:
+    def _estimate_answered(self, pool: str) -> Amount:
         """Rows whose answer is no failure."""
         keeps = pool == SEED_ROUND and self.params.respond.seed_answers == "keep"
-        return self.rows(pool).reduced(1.0 if keeps or self.is_sampled(pool) else self.kept("respond", pool))
+        return self.rows(pool).scale_expected(
+            1.0 if keeps or self.is_sampled(pool) else self.expect_kept_share("respond", pool)
+        )
 
     # Branches.
 
@@ -138,31 +146,35 @@ class PlannedRows:
         """Whether a branch has sampled the answers of a pool itself."""
         return pool in self.params.branches and bool(self.params.autoif.sample.count)
 
-    def constraints(self, branch: str) -> Amount:
+    def count_constraints(self, branch: str) -> Amount:
         """Constraints to write verifiers for: as many as there are, or as are given and asked for."""
-        if there := self._counted(f"augment@{branch}", f"data/{branch}/constraints.parquet"):
+        if there := self._count_current(f"augment@{branch}", f"data/{branch}/constraints.parquet"):
             return there
         # Bytes: whether it is text is for the stage to say.
         seeds = len(Path(self.params.autoif.seeds).read_bytes().splitlines())
         given = self.params.autoif.augment
-        return exactly(given.rounds * given.count).reduced(assumptions.KEPT["augment"]).plus(exactly(seeds))
+        return (
+            exact_amount(given.rounds * given.count)
+            .scale_expected(assumptions.KEPT["augment"])
+            .plus(exact_amount(seeds))
+        )
 
-    def checked(self, branch: str) -> Amount:
+    def count_checked(self, branch: str) -> Amount:
         """Constraints that cross-checking leaves."""
-        if there := self._counted(f"crosscheck@{branch}", f"data/{branch}/checked.parquet"):
+        if there := self._count_current(f"crosscheck@{branch}", f"data/{branch}/checked.parquet"):
             return there
         drawn = self.params.autoif.crosscheck.constraints
-        return self.constraints(branch).reduced(assumptions.KEPT["crosscheck"]).limited(drawn)
+        return self.count_constraints(branch).scale_expected(assumptions.KEPT["crosscheck"]).limit_to(drawn)
 
-    def composed(self, branch: str) -> Amount:
+    def count_composed(self, branch: str) -> Amount:
         """Rows of constraints and queries."""
-        if there := self._counted(f"compose@{branch}", f"data/{branch}/rows.parquet"):
+        if there := self._count_current(f"compose@{branch}", f"data/{branch}/rows.parquet"):
             return there
         given = self.params.autoif.compose
-        asked = source_height(Path(given.file)) if given.queries == "file" else self.rows(SEED_ROUND).most
+        asked = count_source_rows(Path(given.file)) if given.queries == "file" else self.rows(SEED_ROUND).most
         queries = min(given.count, given.count if asked is None else asked)
-        return self.checked(branch).times(queries).limited(given.rows)
+        return self.count_checked(branch).times(queries).limit_to(given.rows)
 
-    def samples(self, branch: str) -> Amount:
+    def count_samples(self, branch: str) -> Amount:
         """Answers that are sampled to the rows of a branch."""
-        return self.composed(branch).times(self.params.autoif.sample.count)
+        return self.count_composed(branch).times(self.params.autoif.sample.count)

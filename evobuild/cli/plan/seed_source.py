@@ -34,18 +34,20 @@ def read_source(given: Seed) -> SeedSource:
     if not path.exists():
         return SeedSource(None)
     columns = tuple(sorted((given.columns or {}).items()))
-    return _read(path, given.format, columns, path.stat().st_mtime_ns)
+    return _read_cached(path, given.format, columns, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, format: Format, columns: tuple[tuple[Any, str], ...], _changed: int) -> SeedSource:
+def _read_cached(
+    path: Path, format: Format, columns: tuple[tuple[Any, str], ...], _changed: int
+) -> SeedSource:
     """Read a file once, however many experiments of a recipe are planned on it."""
     rows = characters = unanswered = 0
     for row in read_seed_rows(path, format, dict(columns)):
         rows += 1
         characters += len(row.instruction) + len(row.input)
         unanswered += not row.output
-    return SeedSource(rows, *_means(rows, characters, unanswered))
+    return SeedSource(rows, *_compute_means(rows, characters, unanswered))
 
 
 def read_table(table: Path) -> SeedSource:
@@ -60,18 +62,18 @@ def read_table(table: Path) -> SeedSource:
         .collect()
     )
     rows, characters, unanswered = found.row(0)
-    return SeedSource(rows, *_means(rows, characters or 0, unanswered or 0))
+    return SeedSource(rows, *_compute_means(rows, characters or 0, unanswered or 0))
 
 
-def _means(rows: int, characters: int, unanswered: int) -> tuple[float, float]:
+def _compute_means(rows: int, characters: int, unanswered: int) -> tuple[float, float]:
     return (characters / rows / CHARACTERS_A_TOKEN, unanswered / rows) if rows else (GUESSED_TEXT, 0.0)
 
 
-def table_height(table: Path) -> int:
+def count_table_rows(table: Path) -> int:
     """Rows of a table of any schema."""
     return int(pl.scan_parquet(part_files(table)).select(pl.len()).collect().item())
 
 
-def source_height(path: Path) -> int | None:
+def count_source_rows(path: Path) -> int | None:
     """Rows of a file of the user's; None if it has yet to be fetched."""
     return sum(1 for _ in read_seed_rows(path)) if path.exists() else None

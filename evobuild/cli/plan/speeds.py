@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from evobuild.cli.plan.asking import Asking
 from evobuild.cli.plan.devices import Devices, find_devices
-from evobuild.cli.plan.operations import (
+from evobuild.cli.plan.flops import (
     GUESSED_CHAT,
-    active_parameters,
-    parameters_by_name,
-    parameters_in,
-    toy_parameters,
+    count_toy_parameters,
+    estimate_folder_parameters,
+    read_active_size,
+    read_size_in_name,
 )
+from evobuild.cli.plan.planned_calls import PlannedCalls
 from evobuild.cli.plan.planned_rows import PlannedRows
 from evobuild.core.machine import Machine, Training
 from evobuild.core.uri import SCRATCH
@@ -69,16 +69,16 @@ class TrainingSpeed(NamedTuple):
     source: str
 
 
-def cpu_speed(parameters: float) -> float:
+def choose_cpu_speed(parameters: float) -> float:
     """FLOP/s of a model on a CPU."""
     return CPU if parameters >= SMALL else CPU_TOY
 
 
-def training_speed(devices: Devices, given: Training, parameters: float) -> TrainingSpeed:
+def estimate_training_speed(devices: Devices, given: Training, parameters: float) -> TrainingSpeed:
     """How fast a training may be, on what `devices` and machine.yaml say."""
     number = devices.processes * given.nodes
     if devices.flops is None and not devices.cuda:
-        usual = cpu_speed(parameters)
+        usual = choose_cpu_speed(parameters)
         best, slow = usual * CPU_RANGE, usual / CPU_RANGE
         words = f"from {best / 1e9:,.0f} to {slow / 1e9:,.0f} GFLOP/s, as measured on two CPU cores"
         return TrainingSpeed(best, slow, f"{words}; training.device_flops plans for a GPU")
@@ -98,15 +98,15 @@ class Time(NamedTuple):
     gpu: float = 0.0
 
 
-def chat_parameters(given: PlannedRows, name: str) -> tuple[float, float]:
+def find_chat_parameters(given: PlannedRows, name: str) -> tuple[float, float]:
     """Parameters of a chat model and those that a token meets."""
     if name.startswith(TUNED) and (base := given.params.bases.get(name.removeprefix(TUNED))):
         name = base.model.name
     if name == SCRATCH:
-        size = toy_parameters(given)
+        size = count_toy_parameters(given)
         return size, size
-    found = parameters_in(Path(name)) or parameters_by_name(name) or GUESSED_CHAT
-    return found, min(found, active_parameters(name) or found)
+    found = estimate_folder_parameters(Path(name)) or read_size_in_name(name) or GUESSED_CHAT
+    return found, min(found, read_active_size(name) or found)
 
 
 class Speeds:
@@ -121,14 +121,14 @@ class Speeds:
         """FLOP/s of a GPU, of an H100 where none is here or its peak is not known."""
         return self._devices.flops or H100
 
-    def of_operations(self, operations: float, parameters: float) -> float:
+    def estimate_seconds(self, operations: float, parameters: float) -> float:
         """Seconds of operations of a model here, on all GPUs or the CPU."""
         if not self._devices.cuda:
-            return operations / cpu_speed(parameters)
+            return operations / choose_cpu_speed(parameters)
         number = self._machine.measuring.processes or self._devices.processes
         return operations / (self._peak * READING * number)
 
-    def of_calls(self, given: PlannedRows, asking: Asking, calls: float, reply: float) -> Time:
+    def estimate_calls(self, given: PlannedRows, asking: PlannedCalls, calls: float, reply: float) -> Time:
         """Time of calls to a model that has not replied yet. reply: tokens of each."""
         engine, _, rest = asking.model.partition(":")
         if engine == "simulated":
@@ -138,9 +138,9 @@ class Speeds:
             flight = min(self._machine.openai.concurrency * len(servers), max(1.0, calls))
             return Time(calls * reply / STREAM / flight)
         name = rest.partition("@")[0].partition("[")[0]
-        size, met = chat_parameters(given, name)
+        size, met = find_chat_parameters(given, name)
         if engine == "transformers" and not self._devices.cuda:
-            each = 2 * met * (asking.prompt + reply) / cpu_speed(met) + reply * CPU_TOKEN
+            each = 2 * met * (asking.prompt + reply) / choose_cpu_speed(met) + reply * CPU_TOKEN
             return Time(calls * each)
         written = WRITTEN * SIZE / met * self._peak / H100
         written *= STATIC_BATCHES if engine == "transformers" else 1

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from evobuild.answering.respond import Asking, Response, has_answer, sample_responses
 from evobuild.answering.response_prompt import response_template
-from evobuild.cli.check.params import Params
+from evobuild.cli.check.all_params import Params
 from evobuild.core import tables
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
@@ -81,20 +81,20 @@ class Preview:
 
 def preview_rows(params: Params, count: int, rated: bool = False) -> Preview:
     """Take so many rows of r0 through the line. Raises UserError if the source or a model cannot be used."""
-    r0 = _seed_rows(params)
+    r0 = _read_seed_rows(params)
     seeds = draw_lowest(r0, count, params.random_seed, "preview", by=lambda row: row.id)
     seeds.sort(key=lambda row: row.seed_place)
     with interactive(), ExitStack() as stack:
-        line = _Line(params, stack)
-        pools = [line.answered(PoolPreview(SEED_ROUND, "", seeds), rated)]
-        for name, parent in _rounds_in_order(params):
+        line = _PreviewModels(params, stack)
+        pools = [line.answer_pool(PoolPreview(SEED_ROUND, "", seeds), rated)]
+        for name, parent in _order_rounds(params):
             above = next(pool for pool in pools if pool.name == parent)
-            pools.append(line.answered(line.evolved(name, above), rated))
+            pools.append(line.answer_pool(line.evolve_pool(name, above), rated))
     simulated = [role for role, model in chat_models(params.models).items() if model.simulated]
-    return Preview(seeds, len(r0), pools, line.usages, simulated, [*line.notes, *_left_out(params)])
+    return Preview(seeds, len(r0), pools, line.usages, simulated, [*line.notes, *_list_skipped(params)])
 
 
-def _seed_rows(params: Params) -> list[Instruction]:
+def _read_seed_rows(params: Params) -> list[Instruction]:
     """The rows of r0, as the stage `seed` makes them."""
     given = params.seed
     sources = read_seed_rows(Path(given.source), given.format, given.columns or {})
@@ -105,7 +105,7 @@ def _seed_rows(params: Params) -> list[Instruction]:
     return list(iterate_instructions(split.r0))
 
 
-def _rounds_in_order(params: Params) -> Iterator[tuple[str, str]]:
+def _order_rounds(params: Params) -> Iterator[tuple[str, str]]:
     """Rounds and their parents, each after its parent."""
     known, waiting = {SEED_ROUND}, {name: round.parent for name, round in params.rounds.items()}
     while ready := [name for name, parent in waiting.items() if parent in known]:
@@ -114,12 +114,12 @@ def _rounds_in_order(params: Params) -> Iterator[tuple[str, str]]:
             yield name, waiting.pop(name)
 
 
-def _left_out(params: Params) -> Iterator[str]:
+def _list_skipped(params: Params) -> Iterator[str]:
     for name in params.branches:
         yield f"the branch {name} is not previewed"
 
 
-class _Line:
+class _PreviewModels:
     """The models of the line, opened once, and what each pool of it does."""
 
     def __init__(self, params: Params, stack: ExitStack) -> None:
@@ -134,16 +134,16 @@ class _Line:
         """What was asked of each role's model."""
         return [model.usage for model in self._models.values()]
 
-    def evolved(self, name: str, above: PoolPreview) -> PoolPreview:
+    def evolve_pool(self, name: str, above: PoolPreview) -> PoolPreview:
         """Evolve the rows of a pool into the next, as the stage `evolve` does."""
         if not above.rows:
             return PoolPreview(name, above.name, [])
         given = self._params.evolve
-        judge = self._model("judge") if given.failures.equal else None
+        judge = self._open_model("judge") if given.failures.equal else None
         log(f"preview: {name}, evolving {len(above.rows)} rows")
-        plan = self._plan(name)
+        plan = self._choose_plan(name)
         seed, gold = self._params.random_seed, self._params.seed.gold
-        round = Round(name, plan, given, seed, self._model("evolver"), judge, gold)
+        round = Round(name, plan, given, seed, self._open_model("evolver"), judge, gold)
         made = RoundTables(name, keep=given.on_failure == "keep_parent")
         parents = above.answered_rows() if reads_answers(given) else above.rows
         attempts = list(round.evolve(lambda: parents))
@@ -151,7 +151,7 @@ class _Line:
         children = made.frame("child")
         return PoolPreview(name, above.name, list(iterate_instructions(children)), attempts)
 
-    def answered(self, pool: PoolPreview, rated: bool) -> PoolPreview:
+    def answer_pool(self, pool: PoolPreview, rated: bool) -> PoolPreview:
         """Answer the rows of a pool, if it is one of those that are answered, and rate them if asked to."""
         params, given = self._params, self._params.respond
         if pool.name not in params.pools or not pool.rows:
@@ -161,33 +161,33 @@ class _Line:
         if asked:
             log(f"preview: {pool.name}, answering {len(asked)} rows")
             asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)
-            pool.responses.extend(sample_responses(asked, 1, self._model("responder"), asking))
+            pool.responses.extend(sample_responses(asked, 1, self._open_model("responder"), asking))
         if rated and params.rate.measures:
             log(f"preview: {pool.name}, rating {len(pool.rows)} rows")
             rate, sampling = params.rate, params.rate.sampling(params.random_seed)
-            judge = self._model("judge")
+            judge = self._open_model("judge")
             found = rate_rows(pool.rows, judge, sampling, rate.measures, rate.score_prompt)
             pool.ratings.update((each.id, each) for each in found)
         return pool
 
-    def _model(self, role: str) -> Model:
+    def _open_model(self, role: str) -> Model:
         if role not in self._models:
             named: ChatModel = getattr(self._params.models, role)
             model = Model(named, role, engines=self._engines)
             self._models[role] = self._stack.enter_context(model)
         return self._models[role]
 
-    def _plan(self, round: str) -> Plan:
+    def _choose_plan(self, round: str) -> Plan:
         """How rows are evolved, by the method to begin with where the optimized one is not there yet."""
         given = self._params.evolve
         source = RoundSource(round, self._params.random_seed, OPTIMIZED)
         if not reads_optimized(given):
             return plan_round(given, source)
         if OPTIMIZED.exists() and OPTIMIZED.read_text(encoding="utf-8").strip():
-            self._note(f"evolved by the optimized method as it stands in {OPTIMIZED}")
+            self._add_note(f"evolved by the optimized method as it stands in {OPTIMIZED}")
             return plan_round(given, source)
         initial = self._params.optimize.initial
-        self._note(
+        self._add_note(
             f"evolved by the initial method ({initial}), as {OPTIMIZED} holds no optimized one yet: a run "
             "makes it first, and then asks for evolutions, and for answers to them, by the better one"
         )
@@ -195,7 +195,7 @@ class _Line:
         instead = {domain: initial if name == "optimized" else name for domain, name in named.items()}
         return plan_round(given.model_copy(update={"methods": instead}), source)
 
-    def _note(self, text: str) -> None:
+    def _add_note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
 

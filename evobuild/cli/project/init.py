@@ -15,15 +15,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evobuild.cli import preset as presets
+from evobuild.cli.check.all_params import PARAMS, Params, load_all_params
 from evobuild.cli.check.consistency import check_params
-from evobuild.cli.check.packages import check_packages
-from evobuild.cli.check.params import PARAMS, Params, load_all_params
+from evobuild.cli.check.package_checks import check_packages
 from evobuild.cli.overrides import overridden_params
 from evobuild.cli.pipeline.pipeline import write_pipeline
 from evobuild.cli.project import repository
-from evobuild.cli.project.next_steps import next_steps
-from evobuild.cli.project.params_file import changed_values, set_params
-from evobuild.cli.project.template import BASE, pack, shipped_files
+from evobuild.cli.project.next_steps import list_next_steps
+from evobuild.cli.project.params_file import find_changed_values, set_params
+from evobuild.cli.project.template import BASE, pack, read_shipped_files
 from evobuild.core.errors import UserError
 from evobuild.core.names import safe_name
 from evobuild.core.yaml_files import read_yaml
@@ -35,7 +35,7 @@ MOST_COPIED = 20 * 2**20
 """Bytes of the largest seed file that is copied: git holds the copy."""
 
 
-def begin_project(
+def create_project(
     folder: Path, seed: Path | None = None, preset: str | None = None, changes: Sequence[str] = ()
 ) -> str:
     """Make a project; give what there is to say about it.
@@ -48,8 +48,8 @@ def begin_project(
     """
     repository.require_git()
     _refuse_full(folder)
-    found = _inspected(seed) if seed else None
-    with _beside(folder.absolute()) as made:
+    found = _inspect_seed(seed) if seed else None
+    with _temporary_folder(folder.absolute()) as made:
         _lay_out(made)
         with contextlib.chdir(made):
             if preset:
@@ -57,15 +57,15 @@ def begin_project(
             if found:
                 _take_seed(found)
             with overridden_params(changes) as changed:
-                set_params(PARAMS, changed_values(read_yaml(PARAMS), read_yaml(changed)))
+                set_params(PARAMS, find_changed_values(read_yaml(PARAMS), read_yaml(changed)))
             params = load_all_params()
             with _importable(made):
                 write_pipeline()
-            remarks, steps = list(_remarks(params)), list(next_steps(params))
+            remarks, steps = list(_list_remarks(params)), list(list_next_steps(params))
         _move(made, folder)
     # What fits is written already, with the path of the copy.
     said = [render_inspection(found).partition("  params that fit")[0]] if found else []
-    said += [f"{folder} is a project of its own; {repository.begin(folder)}\n"]
+    said += [f"{folder} is a project of its own; {repository.init_repository(folder)}\n"]
     said += [f"  cd {shlex.quote(str(folder))}\n"] if folder.absolute() != Path.cwd() else []
     said += [f"  {step}\n" for step in steps]
     return "".join([*said, *(f"! {remark}\n" for remark in remarks)])
@@ -83,7 +83,7 @@ def _refuse_full(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
+def _temporary_folder(folder: Path) -> Iterator[Path]:
     """A temporary folder on the file system of another; at the end it goes, if it is still there.
 
     It is in the other if that exists: it may be a mount of its own, below a folder that is not the user's.
@@ -97,7 +97,7 @@ def _beside(folder: Path) -> Iterator[Path]:
 
 
 def _lay_out(folder: Path) -> None:
-    files = shipped_files()
+    files = read_shipped_files()
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def _importable(folder: Path) -> Iterator[None]:
         sys.path.remove(str(folder))
 
 
-def _inspected(seed: Path) -> Inspection:
+def _inspect_seed(seed: Path) -> Inspection:
     """Look at seed data by the params that are shipped."""
     return inspect_file(seed.expanduser().absolute(), Seed())
 
@@ -134,7 +134,7 @@ def _take_seed(found: Inspection) -> None:
     set_params(PARAMS, values)
 
 
-def _remarks(params: Params) -> Iterator[str]:
+def _list_remarks(params: Params) -> Iterator[str]:
     """What is still to be done before it runs: a model or a file that is named may not be there yet."""
     for check in (check_packages, check_params):
         try:

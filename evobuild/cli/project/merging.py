@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from evobuild.cli.project.repository import merged
+from evobuild.cli.project.repository import merge_texts
 
 
 class Change(NamedTuple):
@@ -47,10 +47,10 @@ def merge_files(
             continue
         own = file.read_bytes() if file.is_file() else None
         if own != new:
-            yield _change(path, own, old, new, names)
+            yield _classify_change(path, own, old, new, names)
 
 
-def _change(
+def _classify_change(
     path: str, own: bytes | None, old: bytes | None, new: bytes | None, names: tuple[str, str]
 ) -> Change:
     """What becomes of a file whose shipped content was `old` and is `new`; None: there is none."""
@@ -58,7 +58,7 @@ def _change(
         return Change(path, "removed" if new is None else "added" if old is None else "updated", new)
     if own is None or new is None:
         return Change(path, "deleted" if own is None else "dropped", None, written=False)
-    both, conflict = merged(own, old or b"", new, ("yours", *names))
+    both, conflict = merge_texts(own, old or b"", new, ("yours", *names))
     return Change(path, "conflict" if conflict else "merged", both)
 
 

@@ -40,7 +40,7 @@ def set_params(path: Path, values: Mapping[str, Any]) -> None:
             section = section.get(name) if isinstance(section, dict) else None
         if not isinstance(section, dict) or (last not in section and value != {}):
             raise BadParams(f"{path.name}: has no {key}, which is to be set")
-        old, section[last] = section.get(last), _laid_out(value)
+        old, section[last] = section.get(last), _lay_out(value)
         _keep_comment_behind(section, last, old)
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(content, file)
@@ -56,19 +56,19 @@ def _keep_comment_behind(section: Any, key: str, old: Any) -> None:
             section.ca.items[key] = tail
 
 
-def changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+def find_changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """What differs, by dotted key, as `set_params` takes it; a mapping with other keys counts as a whole."""
     found: dict[str, Any] = {}
     for key, value in after.items():
         old = before.get(key)
         if isinstance(value, dict) and isinstance(old, dict) and value.keys() == old.keys():
-            found |= {f"{key}.{name}": own for name, own in changed_values(old, value).items()}
+            found |= {f"{key}.{name}": own for name, own in find_changed_values(old, value).items()}
         elif value != old:
             found[key] = value
     return found
 
 
-def _laid_out(value: Any) -> Any:
+def _lay_out(value: Any) -> Any:
     """A mapping on one line, unless it holds a ':' in a text, which DVC cannot read there.
 
     A word such as off, which some readers take for a boolean, is quoted.
@@ -77,15 +77,15 @@ def _laid_out(value: Any) -> Any:
         return SingleQuotedScalarString(value)
     if not isinstance(value, dict):
         return value
-    laid_out = CommentedMap({key: _laid_out(each) for key, each in value.items()})
-    if ":" not in "".join(_texts(value)):
+    laid_out = CommentedMap({key: _lay_out(each) for key, each in value.items()})
+    if ":" not in "".join(_list_texts(value)):
         laid_out.fa.set_flow_style()
     return laid_out
 
 
-def _texts(value: Any) -> list[str]:
+def _list_texts(value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [text for each in (*value, *value.values()) for text in _texts(each)]
+        return [text for each in (*value, *value.values()) for text in _list_texts(each)]
     if isinstance(value, list):
-        return [text for each in value for text in _texts(each)]
+        return [text for each in value for text in _list_texts(each)]
     return [value] if isinstance(value, str) else []

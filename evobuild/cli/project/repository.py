@@ -20,16 +20,16 @@ def require_git() -> None:
         )
 
 
-def begin(folder: Path) -> str:
+def init_repository(folder: Path) -> str:
     """Put a new project under git, and commit it if git knows by whom; say what was done."""
-    if _git(folder, "rev-parse", "--is-inside-work-tree") and not (folder / ".git").exists():
+    if _run_git(folder, "rev-parse", "--is-inside-work-tree") and not (folder / ".git").exists():
         return "it lies in a repository: git add it there"
-    if not (folder / ".git").exists() and not _git(folder, "init", "--quiet"):
+    if not (folder / ".git").exists() and not _run_git(folder, "init", "--quiet"):
         return "git init failed there: it needs a repository before dvc runs"
-    if _git(folder, "rev-parse", "--quiet", "--verify", "HEAD"):
+    if _run_git(folder, "rev-parse", "--quiet", "--verify", "HEAD"):
         return "git add and commit it"
-    staged = _git(folder, "add", "--all")
-    if not staged or not _git(folder, "commit", "--quiet", "--message", "Begin with evobuild"):
+    staged = _run_git(folder, "add", "--all")
+    if not staged or not _run_git(folder, "commit", "--quiet", "--message", "Begin with evobuild"):
         return (
             "git has it staged, and knows no author yet: git config --global user.name NAME; "
             "git config --global user.email ADDRESS; git commit -m Begin"
@@ -37,7 +37,7 @@ def begin(folder: Path) -> str:
     return "git has its first commit"
 
 
-def merged(ours: bytes, base: bytes, theirs: bytes, names: tuple[str, str, str]) -> tuple[bytes, bool]:
+def merge_texts(ours: bytes, base: bytes, theirs: bytes, names: tuple[str, str, str]) -> tuple[bytes, bool]:
     """Merge what two sides made of a text; give it, and whether they conflict.
 
     Where they do, both stand in it, between markers. names: of ours, base and theirs, in the markers.
@@ -58,7 +58,7 @@ def merged(ours: bytes, base: bytes, theirs: bytes, names: tuple[str, str, str])
     return done.stdout, done.returncode > 0
 
 
-def _git(folder: Path, *words: str) -> bool:
+def _run_git(folder: Path, *words: str) -> bool:
     """Whether a command of git went well."""
     done = subprocess.run(
         ["git", "-C", str(folder), *words], capture_output=True, timeout=SECONDS, check=False

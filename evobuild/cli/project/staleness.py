@@ -17,7 +17,7 @@ QUICK = "check"
 """The stage that reads all params, takes a second, and makes nothing else stale."""
 
 
-def stale_stages(instead: Mapping[Path, Path]) -> tuple[dict[str, list[str]], list[str]]:
+def find_stale_stages(instead: Mapping[Path, Path]) -> tuple[dict[str, list[str]], list[str]]:
     """Give the stages that were built and that a change reaches, with its reasons; and those that follow.
 
     instead: files of the project to others with their new content. Raises UserError if DVC cannot read the
@@ -30,7 +30,7 @@ def stale_stages(instead: Mapping[Path, Path]) -> tuple[dict[str, list[str]], li
         with overlaid_repo(instead) as repo, repo.lock:
             graph = repo.index.graph
             built = [stage for stage in repo.index.stages if stage.addressing != QUICK and _is_built(stage)]
-            reached = {stage: reasons for stage in built if (reasons := list(_reasons(stage)))}
+            reached = {stage: reasons for stage in built if (reasons := list(_iterate_reasons(stage)))}
             after = {
                 other for stage in reached for other in networkx.ancestors(graph, stage)
             } - reached.keys()
@@ -44,7 +44,7 @@ def _is_built(stage: Stage) -> bool:
     return bool(stage.outs) and all(out.hash_info for out in stage.outs)
 
 
-def _reasons(stage: Stage) -> Iterator[str]:
+def _iterate_reasons(stage: Stage) -> Iterator[str]:
     """Why a stage is stale, by DVC's word: "code", "numpy", "prompts/judge/equal.jinja", "select.by"."""
     for entry in stage.status().get(stage.addressing, ()):
         if not isinstance(entry, Mapping):
@@ -53,14 +53,14 @@ def _reasons(stage: Stage) -> Iterator[str]:
         changed: Mapping[str, Any] = entry.get("changed deps", {})
         for path, what in changed.items():
             if path == str(LOCK):
-                yield from (_of_lock(key) for key in what)
+                yield from (_name_lock_entry(key) for key in what)
             elif isinstance(what, Mapping):
                 yield from what
             else:
                 yield path
 
 
-def _of_lock(key: str) -> str:
+def _name_lock_entry(key: str) -> str:
     """What an entry of evobuild.lock stands for."""
     kind, _, name = key.partition(".")
     return {"stages": "code", "libraries": name}.get(kind, kind)

@@ -26,14 +26,14 @@ Files = dict[str, bytes]
 """Contents by path in the project, such as "stages/seed.py"."""
 
 
-def shipped_files() -> Files:
+def read_shipped_files() -> Files:
     """Read what a project begins with; `evobuild pipeline` derives its dvc.yaml and evobuild.lock."""
     folder = library.template_folder()
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in _paths(folder)}
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in _iterate_paths(folder)}
     return found | {"README.md": _README.read_bytes()}
 
 
-def _paths(folder: Path) -> Iterator[Path]:
+def _iterate_paths(folder: Path) -> Iterator[Path]:
     for part in PARTS:
         path = folder / part
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:

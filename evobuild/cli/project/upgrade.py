@@ -9,12 +9,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from evobuild.cli.check.params import PARAMS
+from evobuild.cli.check.all_params import PARAMS
 from evobuild.cli.pipeline.pipeline import PIPELINE
 from evobuild.cli.project import repository
 from evobuild.cli.project.merging import KEPT, Change, merge_files, write_changes
-from evobuild.cli.project.staleness import stale_stages
-from evobuild.cli.project.template import BASE, pack, shipped_files, unpack
+from evobuild.cli.project.staleness import find_stale_stages
+from evobuild.cli.project.template import BASE, pack, read_shipped_files, unpack
 from evobuild.core.errors import BadParams, UserError
 from evobuild.core.scratch import ScratchFolder
 from evobuild.core.yaml_files import read_yaml
@@ -25,7 +25,7 @@ DERIVED = (PIPELINE, LOCK)
 _SECONDS = 120
 
 
-def upgrade(check: bool) -> tuple[str, bool]:
+def upgrade_project(check: bool) -> tuple[str, bool]:
     """Bring this project to the installed library; say what changes, and whether all went well.
 
     check: write nothing; then it is well if there is nothing to write. A conflict is not well.
@@ -35,16 +35,16 @@ def upgrade(check: bool) -> tuple[str, bool]:
     if not LOCK.is_file() or not BASE.is_file():
         raise UserError(f"{BASE}: no such file; run in a project that evobuild init made")
     repository.require_git()
-    was, theirs = read_yaml(LOCK).get("version"), shipped_files()
+    was, theirs = read_yaml(LOCK).get("version"), read_shipped_files()
     merged = merge_files(Path(), unpack(BASE), theirs, (f"evobuild {was}", f"evobuild {__version__}"))
     changes = [each for each in merged if Path(each.path) not in DERIVED]
     with ScratchFolder() as folder:
         derived, trouble = _derive(folder, changes)
         if not changes and not derived and not trouble:
             return f"evobuild {__version__}: nothing to upgrade\n", True
-        lines = [f"evobuild {was} -> {__version__}", *map(_about_file, changes)]
+        lines = [f"evobuild {was} -> {__version__}", *map(_format_file, changes)]
         lines += [f"  renewed   {path}" for path in derived]
-        lines += [trouble] if trouble else _about_stages(folder, [*derived, *_written(changes)])
+        lines += [trouble] if trouble else _format_stages(folder, [*derived, *_list_written(changes)])
         if not check:
             write_changes(Path(), changes)
             for path in derived:
@@ -58,7 +58,7 @@ def upgrade(check: bool) -> tuple[str, bool]:
     return "".join(f"{line}\n" for line in lines), not check and not conflicts and not trouble
 
 
-def _written(changes: Sequence[Change]) -> list[Path]:
+def _list_written(changes: Sequence[Change]) -> list[Path]:
     return [Path(change.path) for change in changes if change.written and change.content is not None]
 
 
@@ -91,17 +91,17 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _about_file(change: Change) -> str:
+def _format_file(change: Change) -> str:
     return f"  {change.how:<8}  {change.path}{f' ({KEPT[change.how]})' if change.how in KEPT else ''}"
 
 
-def _about_stages(folder: Path, changed: Sequence[Path]) -> Iterator[str]:
+def _format_stages(folder: Path, changed: Sequence[Path]) -> Iterator[str]:
     """The stages that become stale, and why."""
     if not Path("dvc.lock").is_file():
         yield "nothing was built yet, so nothing becomes stale"
         return
     try:
-        own, after = stale_stages(_instead(folder, changed))
+        own, after = find_stale_stages(_map_paths(folder, changed))
     except BadParams as error:
         yield f"which stages become stale cannot be told yet: {error}"
         return
@@ -112,5 +112,5 @@ def _about_stages(folder: Path, changed: Sequence[Path]) -> Iterator[str]:
         yield f"  and what may follow: {', '.join(after)}"
 
 
-def _instead(folder: Path, changed: Sequence[Path]) -> Mapping[Path, Path]:
+def _map_paths(folder: Path, changed: Sequence[Path]) -> Mapping[Path, Path]:
     return {path: folder / path for path in changed}

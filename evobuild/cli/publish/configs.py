@@ -18,7 +18,7 @@ import polars as pl
 
 from evobuild.autoif.records import VERIFIED
 from evobuild.cli.publish.evaluation_text import withhold_evaluation_text
-from evobuild.cli.publish.files import Config, HubFile
+from evobuild.cli.publish.hub_files import Config, HubFile
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS
@@ -42,27 +42,29 @@ BRANCH_EXPORTS = {
 ROW_GROUP = 65_536
 
 
-def sft_config(exports: Path, folder: Path) -> tuple[Config, HubFile]:
+def build_sft_config(exports: Path, folder: Path) -> tuple[Config, HubFile]:
     """The data set: where the exports have it, else a copy in a folder of its own."""
     if (path := exports / SFT).exists():
-        return Config("sft", SFT, _height(path)), HubFile(SFT, path)
+        return Config("sft", SFT, _count_rows(path)), HubFile(SFT, path)
     rows = tables.scan(DATASET, INSTRUCTIONS).sort("id")
-    return _written("sft", rows, folder)
+    return _write_config("sft", rows, folder)
 
 
-def branch_configs(exports: list[Path], folder: Path) -> Iterator[tuple[Config, HubFile]]:
+def build_branch_configs(exports: list[Path], folder: Path) -> Iterator[tuple[Config, HubFile]]:
     """What branches export, of all branches one after the other; a config without rows is none."""
     lost = tables.scan(SELECT, REJECTS).filter(pl.col("reason") == "contaminated").select("id")
     for name, schema in BRANCH_EXPORTS.items():
         files = [path for each in exports if (path := each / f"{name}.jsonl").stat().st_size]
         if files:
             rows = pl.concat([pl.scan_ndjson(path, schema=schema) for path in files])
-            config, file = _written(name, rows.join(lost, on="id", how="anti", maintain_order="left"), folder)
+            config, file = _write_config(
+                name, rows.join(lost, on="id", how="anti", maintain_order="left"), folder
+            )
             if config.rows:
                 yield config, file
 
 
-def rejects_config(folder: Path) -> tuple[Config, HubFile] | None:
+def build_rejects_config(folder: Path) -> tuple[Config, HubFile] | None:
     """The rejects of all stages, in the order of the stages' names; None if no row was lost.
 
     Raises as `withhold_evaluation_text`.
@@ -72,11 +74,11 @@ def rejects_config(folder: Path) -> tuple[Config, HubFile] | None:
         for path in sorted(REJECTS_FOLDER.glob("*.parquet"))
     ]
     rows = withhold_evaluation_text(pl.concat(of_stages))
-    config, file = _written("rejects", rows, folder)
+    config, file = _write_config("rejects", rows, folder)
     return (config, file) if config.rows else None
 
 
-def _written(name: str, rows: pl.LazyFrame, folder: Path) -> tuple[Config, HubFile]:
+def _write_config(name: str, rows: pl.LazyFrame, folder: Path) -> tuple[Config, HubFile]:
     """Write a table a row group at a time. Raises BadInput if it cannot be read."""
     path = f"{name}/train.parquet"
     file = folder / path
@@ -85,8 +87,8 @@ def _written(name: str, rows: pl.LazyFrame, folder: Path) -> tuple[Config, HubFi
         rows.sink_parquet(file, compression="zstd", row_group_size=ROW_GROUP, maintain_order=True)
     except pl.exceptions.PolarsError as error:
         raise BadInput(f"{name}: cannot be made a table: {str(error).splitlines()[0][:200]}") from error
-    return Config(name, path, _height(file)), HubFile(path, file)
+    return Config(name, path, _count_rows(file)), HubFile(path, file)
 
 
-def _height(path: Path) -> int:
+def _count_rows(path: Path) -> int:
     return int(pl.scan_parquet(path).select(pl.len()).collect().item())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from evobuild.cli.publish import configs
-from evobuild.cli.publish.cards import dataset_card, model_card
-from evobuild.cli.publish.evaluation_text import missing_sets
-from evobuild.cli.publish.files import CARD, Config, Contents, HubFile, files_under
-from evobuild.cli.publish.origin import Origin
+from evobuild.cli.publish.build_origin import Origin
+from evobuild.cli.publish.evaluation_text import find_missing_sets
+from evobuild.cli.publish.hub_cards import build_dataset_card, build_model_card
+from evobuild.cli.publish.hub_files import CARD, Config, Contents, HubFile, list_files
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.yaml_files import read_yaml
@@ -21,16 +21,16 @@ NESTED_CARD = "datasets/README.md"
 """Of the folder `datasets` alone, which the repository's own card replaces."""
 
 
-def dataset_contents(folder: Path, origin: Origin) -> Contents:
+def collect_dataset(folder: Path, origin: Origin) -> Contents:
     """Lay the data set out. folder: of what is written for it; the rest is taken from where it lies.
 
     Raises BadInput naming a file that cannot be read.
     """
-    files = [each for each in files_under(EXPORTS) if each.path != NESTED_CARD]
-    made: list[tuple[Config, HubFile]] = [configs.sft_config(EXPORTS, folder)]
-    made += configs.branch_configs(branch_exports(), folder)
-    missing = missing_sets()
-    if not missing and (rejects := configs.rejects_config(folder)):
+    files = [each for each in list_files(EXPORTS) if each.path != NESTED_CARD]
+    made: list[tuple[Config, HubFile]] = [configs.build_sft_config(EXPORTS, folder)]
+    made += configs.build_branch_configs(list_branch_exports(), folder)
+    missing = find_missing_sets()
+    if not missing and (rejects := configs.build_rejects_config(folder)):
         made.append(rejects)
     taken = {each.path for each in files}
     files += [file for _, file in made if file.path not in taken]
@@ -38,7 +38,7 @@ def dataset_contents(folder: Path, origin: Origin) -> Contents:
     files += [HubFile(f"{path.parent.name}/{path.name}", path) for path in VALIDATION if path.exists()]
     given = [config for config, _ in made]
     card = folder / CARD
-    card.write_text(dataset_card(EXPORTS / CARD, made, origin), encoding="utf-8")
+    card.write_text(build_dataset_card(EXPORTS / CARD, made, origin), encoding="utf-8")
     names = {config.name for config in given}
     left_out = [f"{name}: no row" for name in (*configs.BRANCH_EXPORTS, "rejects") if name not in names]
     if missing:
@@ -46,14 +46,14 @@ def dataset_contents(folder: Path, origin: Origin) -> Contents:
     return Contents([HubFile(CARD, card), *sorted(files)], given, left_out)
 
 
-def model_contents(base: str, folder: Path, origin: Origin, dataset: str | None) -> Contents:
+def collect_model(base: str, folder: Path, origin: Origin, dataset: str | None) -> Contents:
     """Lay a tuned model out. dataset: the id on the hub of the data set that it is tuned on."""
     model = MODELS / base
     if not (model / CARD).is_file():
         raise UserError(f"{model / CARD}: no such file; evobuild repro")
     card = folder / CARD
-    card.write_text(model_card(model / CARD, origin, dataset), encoding="utf-8")
-    return Contents([HubFile(CARD, card), *files_under(model)], [], [])
+    card.write_text(build_model_card(model / CARD, origin, dataset), encoding="utf-8")
+    return Contents([HubFile(CARD, card), *list_files(model)], [], [])
 
 
 def trains_on_dataset() -> bool:
@@ -62,15 +62,15 @@ def trains_on_dataset() -> bool:
     return bool((about["data"], about["method"]) == ("dataset", "sft"))
 
 
-def branch_exports() -> list[Path]:
+def list_branch_exports() -> list[Path]:
     """The folders that branches export to; one of a branch that is off since may lie there, too."""
     branches = read_yaml(Path("params.yaml"))["branches"]
     return [EXPORTS.with_name(f"{EXPORTS.name}_{name}") for name in branches]
 
 
-def sources(base: str | None) -> list[str]:
+def list_sources(base: str | None) -> list[str]:
     """What there must be to publish: files, and folders with all that is in them."""
     if base is not None:
         return [str(MODELS / base), str(MODELS / "data.json"), "data/label.txt"]
-    folders = (EXPORTS, configs.REJECTS_FOLDER, *branch_exports(), *PAGES, configs.DATASET)
+    folders = (EXPORTS, configs.REJECTS_FOLDER, *list_branch_exports(), *PAGES, configs.DATASET)
     return ["data/label.txt", *map(str, folders)]

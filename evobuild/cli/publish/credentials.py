@@ -43,17 +43,17 @@ _PATTERNS = (_PAIR, _NETRC, _IN_URL, _PRIVATE_KEY)
 _ALONE = re.compile(r"\s*(\S+)\s*")
 
 
-def secrets(hub_token: str) -> dict[str, str]:
+def find_secrets(hub_token: str) -> dict[str, str]:
     """Values that nobody else may see, by where they are from."""
-    found = dict(_of_environment(os.environ))
-    for shown, path in _files():
-        for number, value in enumerate(dict.fromkeys(_in_text(_text_of(path)))):
+    found = dict(_find_in_environment(os.environ))
+    for shown, path in _list_files():
+        for number, value in enumerate(dict.fromkeys(_find_in_text(_read_start(path)))):
             found[f"a secret of {shown}" + (f" (number {number + 1})" if number else "")] = value
     found = {name: value for name, value in found.items() if len(value) >= SHORTEST}
     return found | ({"the token of the hub": hub_token} if hub_token else {})
 
 
-def _of_environment(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _find_in_environment(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, value in variables.items():
         if SECRET_NAME.search(name):
             yield f"the value of ${name}", value
@@ -61,7 +61,7 @@ def _of_environment(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield f"the password in ${name}", password
 
 
-def _files() -> Iterator[tuple[str, Path]]:
+def _list_files() -> Iterator[tuple[str, Path]]:
     """The files that are there, each with how it is shown."""
     home = Path.home()
     candidates = [(name, Path(name)) for name in HERE] + [(f"~/{name}", home / name) for name in AT_HOME]
@@ -71,7 +71,7 @@ def _files() -> Iterator[tuple[str, Path]]:
     yield from ((shown, path) for shown, path in candidates if path.is_file())
 
 
-def _text_of(path: Path) -> str:
+def _read_start(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return file.read(MOST_BYTES).decode("utf-8", "replace")
@@ -79,7 +79,7 @@ def _text_of(path: Path) -> str:
         return ""
 
 
-def _in_text(text: str) -> Iterator[str]:
+def _find_in_text(text: str) -> Iterator[str]:
     """What a file of credentials has of secrets; all of it if that is one word."""
     found = [value for pattern in _PATTERNS for value in pattern.findall(text)]
     alone = _ALONE.fullmatch(text)

@@ -34,11 +34,11 @@ def withhold_evaluation_text(rejects: pl.LazyFrame) -> pl.LazyFrame:
     params = _read_params()
     sets = {
         name: evaluation_sets.read_evaluation_set(file, params.columns.get(name, ()))
-        for name, file in _files(params).items()
+        for name, file in _list_files(params).items()
     }
     hits: list[Hit] = []
     index = NgramIndex(sets, [min(params.ngrams, default=WORDS)])
-    index.search(partial(_as_rows, rejects), hits.append)
+    index.search(partial(_iterate_rejects, rejects), hits.append)
     said = {int(hit.row): f"withheld: shares text with {hit.place} of {hit.set}" for hit in hits}
     found = pl.LazyFrame(
         {"place": said.keys(), "withheld": said.values()}, schema={"place": pl.UInt32, "withheld": pl.String}
@@ -50,20 +50,20 @@ def withhold_evaluation_text(rejects: pl.LazyFrame) -> pl.LazyFrame:
     ).drop("place", "withheld")
 
 
-def missing_sets() -> list[str]:
+def find_missing_sets() -> list[str]:
     """The files of evaluation sets that are not here, so that nothing can be compared with them."""
-    return [str(file) for file in _files(_read_params()).values() if not file.exists()]
+    return [str(file) for file in _list_files(_read_params()).values() if not file.exists()]
 
 
 def _read_params() -> Decontaminate:
     return Decontaminate.model_validate(read_yaml(Path("params.yaml"))["decontaminate"])
 
 
-def _files(params: Decontaminate) -> dict[str, Path]:
+def _list_files(params: Decontaminate) -> dict[str, Path]:
     return {name: Path(file) for name, file in params.sets.items()} | {"held_out": HELD_OUT}
 
 
-def _as_rows(rejects: pl.LazyFrame) -> Iterator[Instruction]:
+def _iterate_rejects(rejects: pl.LazyFrame) -> Iterator[Instruction]:
     """Each rejected row, its place as id and its reply as what is asked: so short questions are found."""
     start = 0
     for batch in rejects.select("detail", "reply").collect_batches(chunk_size=ROWS, maintain_order=True):

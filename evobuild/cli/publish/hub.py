@@ -10,8 +10,8 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from evobuild.cli.publish.failures import said_in_a_line
-from evobuild.cli.publish.files import HubFile
+from evobuild.cli.publish.hub_errors import translate_hub_errors
+from evobuild.cli.publish.hub_files import HubFile
 from evobuild.core.errors import UserError, require
 from evobuild.process.version import __version__
 
@@ -60,7 +60,7 @@ def check_repository(repository: Repository) -> None:
         raise UserError(f"publish: {error} Expected owner/name, such as me/evolved") from error
 
 
-def endpoint() -> str:
+def read_endpoint() -> str:
     """Where the hub is."""
     from huggingface_hub import constants
 
@@ -71,7 +71,7 @@ def read_token() -> str:
     """Give the token of this machine. Raises UserError if there is none."""
     from huggingface_hub import get_token
 
-    with said_in_a_line(""):
+    with translate_hub_errors(""):
         token = get_token()
     if not token:
         raise UserError(
@@ -94,13 +94,13 @@ class Upload:
         self._api = HfApi(token=token, library_name="evobuild", library_version=__version__)
         self.repository = repository
 
-    def begin(self) -> None:
+    def prepare_repository(self) -> None:
         """Make the repository and its branch if they are not there, and complete its id.
 
         Raises UserError if that fails, or if it is to be private and is not.
         """
         asked = self.repository
-        with said_in_a_line(self._token):
+        with translate_hub_errors(self._token):
             made = self._api.create_repo(
                 asked.id, repo_type=asked.kind, private=asked.private or None, exist_ok=True
             )
@@ -116,7 +116,7 @@ class Upload:
                     made.repo_id, repo_type=asked.kind, branch=asked.branch, exist_ok=True
                 )
 
-    def finish(self, files: Sequence[HubFile], former: Collection[str], message: str) -> Uploaded:
+    def commit_files(self, files: Sequence[HubFile], former: Collection[str], message: str) -> Uploaded:
         """Upload files and commit them, with the removal of former ones that are no more.
 
         Nothing is committed where the hub has all as it is. Raises UserError if the hub refuses it.
@@ -124,12 +124,12 @@ class Upload:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
         name, kind, branch, _ = self.repository
-        with said_in_a_line(self._token):
+        with translate_hub_errors(self._token):
             head = self._api.repo_info(name, repo_type=kind, revision=branch).sha
             there = set(self._api.list_repo_files(name, repo_type=kind, revision=head)) if former else set()
             gone = sorted((there & set(former)) - {file.path for file in files})
             added = [CommitOperationAdd(file.path, str(file.source)) for file in files]
-            for part in _parts(added):
+            for part in _split_parts(added):
                 self._api.preupload_lfs_files(
                     name, additions=part, repo_type=kind, revision=branch, free_memory=False
                 )
@@ -143,10 +143,12 @@ class Upload:
                 parent_commit=head,
             )
         page = name if kind == "model" else self.repository.name
-        return Uploaded(self.repository, done.oid, done.oid != head, f"{endpoint()}/{page}/tree/{done.oid}")
+        return Uploaded(
+            self.repository, done.oid, done.oid != head, f"{read_endpoint()}/{page}/tree/{done.oid}"
+        )
 
 
-def _parts(added: Sequence[CommitOperationAdd]) -> Iterator[list[CommitOperationAdd]]:
+def _split_parts(added: Sequence[CommitOperationAdd]) -> Iterator[list[CommitOperationAdd]]:
     """Files in their order, a few at a time."""
     part: list[CommitOperationAdd] = []
     size = 0

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from evobuild.cli.publish.files import HubFile
+from evobuild.cli.publish.hub_files import HubFile
 from evobuild.core.machine import load_machine
 from evobuild.models.redaction import Search
 
@@ -37,11 +37,11 @@ class Leak(NamedTuple):
     what: str
 
 
-def local_places(params: Mapping[str, object]) -> dict[str, str]:
+def list_local_places(params: Mapping[str, object]) -> dict[str, str]:
     """Folders of this machine and servers of its network, each by how it is shown: itself."""
     here, home = Path.cwd(), Path.home()
     found = {str(here)} | ({str(home)} if len(home.parts) > 2 else set())
-    found |= {path.rstrip("/") for text in _texts(params) for path in _ABSOLUTE.findall(text)}
+    found |= {path.rstrip("/") for text in _iterate_texts(params) for path in _ABSOLUTE.findall(text)}
     options = load_machine().openai
     urls = options.base_url or [os.environ.get("OPENAI_BASE_URL") or ""]
     hosts = {urlsplit(url).hostname or "" for url in urls}
@@ -52,20 +52,22 @@ def find_leaks(files: Sequence[HubFile], secrets: Mapping[str, str], places: Map
     """Give what files hold: secrets in whatever disguise, places as they are; both by how they are shown."""
     search = Search(secrets)
     overlap = DISGUISED * max(map(len, (*secrets.values(), *places.values())), default=0)
-    return [Leak(file.path, what) for file in files for what in _held(file.source, search, places, overlap)]
+    return [
+        Leak(file.path, what) for file in files for what in _search_file(file.source, search, places, overlap)
+    ]
 
 
-def _held(path: Path, search: Search, places: Mapping[str, str], overlap: int) -> list[str]:
+def _search_file(path: Path, search: Search, places: Mapping[str, str], overlap: int) -> list[str]:
     found: set[str] = set()
     before = ""
-    for chunk in _chunks(path):
+    for chunk in _iterate_chunks(path):
         window = before + chunk
         found |= search.found_in(window) | {what for what, place in places.items() if place in window}
         before = window[-overlap:] if overlap else ""
     return sorted(found)
 
 
-def _chunks(path: Path) -> Iterator[str]:
+def _iterate_chunks(path: Path) -> Iterator[str]:
     if path.suffix == ".parquet":
         for rows in pl.scan_parquet(path).collect_batches(chunk_size=ROWS):
             yield rows.write_ndjson()
@@ -75,16 +77,16 @@ def _chunks(path: Path) -> Iterator[str]:
             yield chunk
 
 
-def _texts(content: object) -> Iterator[str]:
+def _iterate_texts(content: object) -> Iterator[str]:
     """All texts of a tree of params."""
     if isinstance(content, str):
         yield content
     elif isinstance(content, dict):
         for value in content.values():
-            yield from _texts(value)
+            yield from _iterate_texts(value)
     elif isinstance(content, list):
         for value in content:
-            yield from _texts(value)
+            yield from _iterate_texts(value)
 
 
 def _is_inner(host: str) -> bool:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from evobuild.cli.publish import contents, hub, record, refusals
+from evobuild.cli.publish import contents, hub, published_record, refusals
+from evobuild.cli.publish.build_origin import Origin, read_origin
 from evobuild.cli.publish.configs import DATASET
-from evobuild.cli.publish.files import Contents, shown_size
-from evobuild.cli.publish.origin import Origin, read_origin
+from evobuild.cli.publish.hub_files import Contents, format_size
 from evobuild.cli.publish.refusals import Refusal
 from evobuild.core.errors import UserError
 from evobuild.core.private_files import private_folder
@@ -21,7 +21,7 @@ FOLDER = Path(".evobuild/publish")
 """Files that are made to be uploaded; the same again at the next run."""
 
 
-class Request(NamedTuple):
+class PublishRequest(NamedTuple):
     """What is asked. base: of the tuned model, None for the data set. allowed: of refusals.REASONS."""
 
     repository: hub.Repository
@@ -30,7 +30,7 @@ class Request(NamedTuple):
     is_dry_run: bool
 
 
-def publish(request: Request) -> None:
+def publish_request(request: PublishRequest) -> None:
     """Publish the data set or a tuned model, or say what would be.
 
     Raises UserError if something stands against it, and if the hub refuses it.
@@ -40,22 +40,22 @@ def publish(request: Request) -> None:
         raise UserError("dvc.yaml: no such file; run in its folder, or begin one: evobuild init")
     token = "" if request.is_dry_run else hub.read_token()
     origin = read_origin(str(contents.MODELS / request.base) if request.base else str(DATASET))
-    against = list(refusals.state_refusals(contents.sources(request.base), origin.commit))
+    against = list(refusals.find_state_refusals(contents.list_sources(request.base), origin.commit))
     folder = FOLDER / request.repository.name.replace("/", "--")
     shutil.rmtree(folder, ignore_errors=True)
     try:
         given = _lay_out(request, private_folder(folder), origin)
-        against += refusals.leak_refusals(given.files, token)
+        against += refusals.find_leak_refusals(given.files, token)
         if request.is_dry_run:
-            _say_plan(request, given, origin)
-        _refuse(against, request.allowed)
+            _print_plan(request, given, origin)
+        _report_refusals(against, request.allowed)
         if not request.is_dry_run:
             _upload(hub.Upload(request.repository, token), given, origin)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _refuse(against: Collection[Refusal], allowed: Collection[str]) -> None:
+def _report_refusals(against: Collection[Refusal], allowed: Collection[str]) -> None:
     """Say in a line each what stands against it. Raises UserError if something is not allowed."""
     for each in against:
         log(f"allowed: {each.line}" if each.name in allowed else f"refused: {each}")
@@ -63,21 +63,23 @@ def _refuse(against: Collection[Refusal], allowed: Collection[str]) -> None:
         raise UserError(f"publish: refused: {', '.join(refused)}; nothing was sent")
 
 
-def _lay_out(request: Request, folder: Path, origin: Origin) -> Contents:
+def _lay_out(request: PublishRequest, folder: Path, origin: Origin) -> Contents:
     if request.base is None:
-        return contents.dataset_contents(folder, origin)
+        return contents.collect_dataset(folder, origin)
     rows = read_origin(str(DATASET)).md5
-    dataset = record.published_dataset(rows) if contents.trains_on_dataset() else None
-    return contents.model_contents(request.base, folder, origin, dataset)
+    dataset = published_record.find_published_dataset(rows) if contents.trains_on_dataset() else None
+    return contents.collect_model(request.base, folder, origin, dataset)
 
 
 def _upload(upload: hub.Upload, given: Contents, origin: Origin) -> None:
-    upload.begin()
+    upload.prepare_repository()
     key = f"{upload.repository.name}@{upload.repository.branch}"
-    former = record.read_published().get(key, {}).get("files", [])
+    former = published_record.read_published().get(key, {}).get("files", [])
     total = sum(file.bytes for file in given.files)
-    log(f"{upload.repository.name}: {len(given.files)} files, {shown_size(total)}")
-    done = upload.finish(given.files, former, f"Publish {origin.path} of {origin.commit[:12] or 'no commit'}")
+    log(f"{upload.repository.name}: {len(given.files)} files, {format_size(total)}")
+    done = upload.commit_files(
+        given.files, former, f"Publish {origin.path} of {origin.commit[:12] or 'no commit'}"
+    )
     entry = {
         "url": done.url,
         "revision": done.revision,
@@ -93,21 +95,20 @@ def _upload(upload: hub.Upload, given: Contents, origin: Origin) -> None:
         )
     else:
         print_text(f"{done.url}\n")
-    if record.write_published(key, entry):
-        print_text(
-            f'{record.FILE} has the revision: git add {record.FILE} && git commit -m "Publish {key}"\n'
-        )
+    if published_record.write_published(key, entry):
+        file = published_record.FILE
+        print_text(f'{file} has the revision: git add {file} && git commit -m "Publish {key}"\n')
 
 
-def _say_plan(request: Request, given: Contents, origin: Origin) -> None:
+def _print_plan(request: PublishRequest, given: Contents, origin: Origin) -> None:
     """Print what would be uploaded; nothing is asked of the hub."""
     repository = request.repository
     seen = "made private if it is not there" if repository.private else "made if it is not there"
     owner = "" if "/" in repository.id else ", below the owner of the token"
-    print_text(f"{repository.name}{owner}, branch {repository.branch}, at {hub.endpoint()}; {seen}\n\n")
-    rows = [(file.path, shown_size(file.bytes)) for file in given.files]
+    print_text(f"{repository.name}{owner}, branch {repository.branch}, at {hub.read_endpoint()}; {seen}\n\n")
+    rows = [(file.path, format_size(file.bytes)) for file in given.files]
     total = sum(file.bytes for file in given.files)
-    print_table([("file", "size"), *rows, (f"{len(rows)} files", shown_size(total))], right={1})
+    print_table([("file", "size"), *rows, (f"{len(rows)} files", format_size(total))], right={1})
     if given.configs:
         print_text(f"\nconfigs: {', '.join(f'{each.name} ({each.rows:,} rows)' for each in given.configs)}\n")
     if given.left_out:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evobuild.cli.publish import credentials, leaks
+from evobuild.cli.publish.build_origin import list_uncommitted
 from evobuild.cli.publish.contents import VALIDATION
-from evobuild.cli.publish.files import HubFile
-from evobuild.cli.publish.origin import uncommitted
+from evobuild.cli.publish.hub_files import HubFile
 from evobuild.contracts.result import read_validation
 from evobuild.core.errors import UserError
 from evobuild.core.metrics import DRY_RUN, TOY, read_label
@@ -31,7 +31,7 @@ class Refusal(NamedTuple):
         return f"{self.line}; or --allow {self.name}"
 
 
-def state_refusals(sources: Sequence[str], commit: str) -> Iterator[Refusal]:
+def find_state_refusals(sources: Sequence[str], commit: str) -> Iterator[Refusal]:
     """What stands against publishing the data as it is here.
 
     sources: what is published, as paths. commit: that it was built at, '' if none.
@@ -43,16 +43,16 @@ def state_refusals(sources: Sequence[str], commit: str) -> Iterator[Refusal]:
         yield Refusal("dry-run", "DRY RUN: models are simulated, so this is no data to train on; set models")
     if TOY in label:
         yield Refusal("toy", "TOY: a toy model scored rows or was tuned, so this is no result; set models")
-    yield from _contract_refusals()
-    if stages := _stale_stages(sources):
+    yield from _find_contract_refusals()
+    if stages := _find_stale_stages(sources):
         yield Refusal(
             "stale",
-            f"stale: {_listed(stages)} would run again, so this is not what params and code say now; "
+            f"stale: {_join_some(stages)} would run again, so this is not what params and code say now; "
             "evobuild repro",
         )
-    if files := uncommitted():
+    if files := list_uncommitted():
         yield Refusal(
-            "uncommitted", f"not committed: {_listed(files)}; nobody could build this again; git commit"
+            "uncommitted", f"not committed: {_join_some(files)}; nobody could build this again; git commit"
         )
     elif not commit:
         yield Refusal(
@@ -60,15 +60,18 @@ def state_refusals(sources: Sequence[str], commit: str) -> Iterator[Refusal]:
         )
 
 
-def leak_refusals(files: Sequence[HubFile], hub_token: str) -> Iterator[Refusal]:
+def find_leak_refusals(files: Sequence[HubFile], hub_token: str) -> Iterator[Refusal]:
     """What files say of this machine.
 
     Raises UserError if one holds a secret, which no option allows.
     """
-    secrets, places = credentials.secrets(hub_token), leaks.local_places(read_yaml(Path("params.yaml")))
+    secrets, places = (
+        credentials.find_secrets(hub_token),
+        leaks.list_local_places(read_yaml(Path("params.yaml"))),
+    )
     found = leaks.find_leaks(files, secrets, places)
     if held := [leak for leak in found if leak.what in secrets]:
-        names = _listed(sorted({leak.file for leak in held}))
+        names = _join_some(sorted({leak.file for leak in held}))
         raise UserError(
             f"{names}: holds {held[0].what}, a secret; nothing was sent\n"
             "remove it from the data and change it; if it is no secret, unset the variable for this command, "
@@ -83,7 +86,7 @@ def leak_refusals(files: Sequence[HubFile], hub_token: str) -> Iterator[Refusal]
         )
 
 
-def _contract_refusals() -> Iterator[Refusal]:
+def _find_contract_refusals() -> Iterator[Refusal]:
     for path in VALIDATION:
         if not path.exists():
             yield Refusal(
@@ -95,25 +98,25 @@ def _contract_refusals() -> Iterator[Refusal]:
             yield Refusal("failed-contract", f"{path}: {failed[0]}{more}; mend the rows, or expectations/")
 
 
-def _stale_stages(sources: Sequence[str]) -> list[str]:
+def _find_stale_stages(sources: Sequence[str]) -> list[str]:
     """Stages that `dvc repro` would run, missing files that are not published left aside.
 
     Raises UserError if a source is not here.
     """
     found = []
-    for stage, changes in _status().items():
+    for stage, changes in _read_status().items():
         details = [change for change in changes if isinstance(change, dict)]
-        outs = _states(details, "changed outs")
+        outs = _list_states(details, "changed outs")
         for path, state in outs.items():
             if state == "deleted" and _is_under(path, sources):
                 raise UserError(f"{path}: not here; dvc pull it if it was pushed, or evobuild repro")
-        states = [*outs.values(), *_states(details, "changed deps").values()]
+        states = [*outs.values(), *_list_states(details, "changed deps").values()]
         if len(details) < len(changes) or any(state not in ("deleted", "not in cache") for state in states):
             found.append(stage)
     return found
 
 
-def _status() -> dict[str, list[Any]]:
+def _read_status() -> dict[str, list[Any]]:
     """What `dvc status` says, by stage."""
     from dvc.exceptions import DvcException
 
@@ -124,7 +127,7 @@ def _status() -> dict[str, list[Any]]:
         raise UserError(f"DVC cannot say what is stale: {' '.join(str(error).split())[:200]}") from error
 
 
-def _states(details: Sequence[dict[str, Any]], kind: str) -> dict[str, Any]:
+def _list_states(details: Sequence[dict[str, Any]], kind: str) -> dict[str, Any]:
     return {path: state for each in details for path, state in each.get(kind, {}).items()}
 
 
@@ -132,6 +135,6 @@ def _is_under(path: str, sources: Sequence[str]) -> bool:
     return any(f"{path}/".startswith(f"{source}/") for source in sources)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_some(names: Sequence[str]) -> str:
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

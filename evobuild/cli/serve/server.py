@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from evobuild.cli.explain.explain import explain
+from evobuild.cli.explain.explain import explain_row
 from evobuild.cli.serve.status import REPORT, build_status
 from evobuild.core.errors import UserError
 from evobuild.process import run_journal
@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
         elif make := MADE.get(path):
             kind, content = make()
             self._send(HTTPStatus.OK, content.encode(), kind)
-        elif file := served_file(path):
+        elif file := find_served_file(path):
             self._send(HTTPStatus.OK, file.read_bytes(), KINDS[file.suffix])
         else:
             self._send(HTTPStatus.NOT_FOUND, b"Not served. Files of the project lie in its folder.\n")
@@ -112,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
     def _tell(self, beginning: str) -> None:
         """Tell a row's life, of whatever table it is."""
         try:
-            self._send(HTTPStatus.OK, explain(beginning).encode())
+            self._send(HTTPStatus.OK, explain_row(beginning).encode())
         except UserError as error:
             self._send(HTTPStatus.NOT_FOUND, f"{error}\n".encode())
 
@@ -133,7 +133,7 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing of requests."""
 
 
-def served_file(path: str) -> Path | None:
+def find_served_file(path: str) -> Path | None:
     """The file that a path of a URL stands for; None if it is none that is served.
 
     Parts that are empty, or begin with a dot, are refused, so that no path leads out of the explorer.
@@ -146,21 +146,21 @@ def served_file(path: str) -> Path | None:
     return file if file and file.suffix in KINDS and file.is_file() else None
 
 
-def _live_page() -> tuple[str, str]:
+def _build_live_page() -> tuple[str, str]:
     return "text/html", templates.render_page("live.html.jinja", **templates.script("live.js"))
 
 
-def _status() -> tuple[str, str]:
+def _build_status() -> tuple[str, str]:
     return "application/json", json.dumps(build_status())
 
 
-def _runs() -> tuple[str, str]:
+def _build_runs() -> tuple[str, str]:
     return "text/javascript", run_script(run_journal.read_runs())
 
 
 MADE: dict[str, Callable[[], tuple[str, str]]] = {
-    "/live.html": _live_page,
-    "/status.json": _status,
-    "/run.js": _runs,
+    "/live.html": _build_live_page,
+    "/status.json": _build_status,
+    "/run.js": _build_runs,
 }
 """What is no file: its kind and its text."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evobuild.cli.check.params import PARAMS
+from evobuild.cli.check.all_params import PARAMS
 from evobuild.core.errors import UserError
 from evobuild.core.machine import repository_root
 from evobuild.core.measures import all_measures
@@ -53,7 +53,7 @@ def build_status(now: datetime | None = None) -> dict[str, Any]:
     tasks = {mark.stage: _read_tasks(mark.stage) for mark in marks}
     stages, problem = _read_stages(known)
     return {
-        "report": _stamp(REPORT),
+        "report": _read_stamp(REPORT),
         "busy": bool(marks) or _dvc_holds_files(),
         "running": [{**mark._asdict(), **_count_replies(tasks[mark.stage])} for mark in marks],
         "stages": stages,
@@ -64,7 +64,7 @@ def build_status(now: datetime | None = None) -> dict[str, Any]:
     }
 
 
-def _stamp(path: Path) -> str | None:
+def _read_stamp(path: Path) -> str | None:
     with suppress(OSError):
         return str(path.stat().st_mtime_ns)
     return None

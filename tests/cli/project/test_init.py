@@ -15,9 +15,9 @@ import yaml
 from workspace import ROOT
 
 from evobuild import __main__ as command
-from evobuild.cli.pipeline import lock as locking
+from evobuild.cli.pipeline import lock_text as locking
 from evobuild.cli.project import init, repository
-from evobuild.cli.project.template import BASE, PARTS, pack, shipped_files, unpack
+from evobuild.cli.project.template import BASE, PARTS, pack, read_shipped_files, unpack
 from evobuild.core import library
 from evobuild.core.errors import BadInput
 from evobuild.process import lock
@@ -64,7 +64,7 @@ def test_git_has_every_file_of_a_new_project(home: Path) -> None:
     assert begin("mine") == 0
     assert workspace.run(home / "mine", "git", "status", "--porcelain") == ""
     listed = set(workspace.run(home / "mine", "git", "ls-files").splitlines())
-    assert listed == {*shipped_files(), "dvc.yaml", "evobuild.lock", ".evobuild-base.zip"}
+    assert listed == {*read_shipped_files(), "dvc.yaml", "evobuild.lock", ".evobuild-base.zip"}
     assert [path.name for path in home.iterdir()] == ["mine"]
 
 

@@ -12,9 +12,9 @@ import yaml
 from workspace import ROOT
 
 from evobuild import __main__ as command
-from evobuild.cli.check.params import load_all_params
-from evobuild.cli.pipeline.declared import declared_stages
-from evobuild.cli.pipeline.lock import lock_text
+from evobuild.cli.check.all_params import load_all_params
+from evobuild.cli.pipeline.declared_stages import import_declared_stages
+from evobuild.cli.pipeline.lock_text import build_lock_text
 from evobuild.cli.project.merging import merge_files
 from evobuild.core import library
 from evobuild.process import lock
@@ -83,11 +83,11 @@ def test_a_library_that_is_not_installed_keeps_the_version_of_the_lock(
 ) -> None:
     installed = lock.installed_version
     monkeypatch.setattr(
-        "evobuild.cli.pipeline.lock.installed_version",
+        "evobuild.cli.pipeline.lock_text.installed_version",
         lambda name: None if name in ("torch", "nltk") else installed(name),
     )
-    stages, params = declared_stages(ROOT / "stages"), load_all_params(Path("params.yaml"))
-    assert yaml.safe_load(lock_text(stages, params))["libraries"] == locked(own)["libraries"]
+    stages, params = import_declared_stages(ROOT / "stages"), load_all_params(Path("params.yaml"))
+    assert yaml.safe_load(build_lock_text(stages, params))["libraries"] == locked(own)["libraries"]
 
 
 def test_a_lock_of_another_library_is_renewed_and_its_stages_are_named(

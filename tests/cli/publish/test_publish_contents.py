@@ -16,8 +16,8 @@ import pytest
 import workspace
 from hub_server import HubServer
 
-from evobuild.cli.publish import contents, files
-from evobuild.cli.publish.origin import Origin
+from evobuild.cli.publish import contents, hub_files
+from evobuild.cli.publish.build_origin import Origin
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS
@@ -26,9 +26,9 @@ from evobuild.core.rejects import REJECTS
 ORIGIN = Origin("data/dataset.parquet", "0" * 32, "c" * 40)
 
 
-def laid_out(folder: Path) -> files.Contents:
+def laid_out(folder: Path) -> hub_files.Contents:
     folder.mkdir()
-    return contents.dataset_contents(folder, ORIGIN)
+    return contents.collect_dataset(folder, ORIGIN)
 
 
 def test_the_card_has_the_configs_and_the_commit(project: Path, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_the_exports_go_as_they_are_with_one_card(project: Path, tmp_path: Path)
 def test_without_the_export_of_datasets_the_data_set_is_laid_out(project: Path, tmp_path: Path) -> None:
     (project / "data/export/datasets/data/train.parquet").unlink()
     given = laid_out(tmp_path / "made")
-    assert given.configs[0] == files.Config("sft", "sft/train.parquet", 3)
+    assert given.configs[0] == hub_files.Config("sft", "sft/train.parquet", 3)
     made = pl.read_parquet(tmp_path / "made/sft/train.parquet")
     assert made.equals(tables.read(Path("data/dataset.parquet"), INSTRUCTIONS).sort("id"))
 
@@ -127,7 +127,7 @@ def test_what_a_branch_exported_that_is_off_since_is_left_out(project: Path, tmp
     assert [config.name for config in laid_out(tmp_path / "on").configs][1:3] == ["preferences", "verifiers"]
     workspace.change_params(project, {"branches": {}})
     assert [config.name for config in laid_out(tmp_path / "off").configs] == ["sft", "rejects"]
-    assert not [each for each in contents.sources(None) if "autoif" in each]
+    assert not [each for each in contents.list_sources(None) if "autoif" in each]
 
 
 def test_the_same_data_gives_the_same_bytes(project: Path, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_another_published_json_is_not_written_over(hub: HubServer, project: Pat
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2_345_678, "2.3 MB"), (5 * 10**12, "5.0 TB")],
 )
 def test_sizes_are_read_at_a_glance(size: int, shown: str) -> None:
-    assert files.shown_size(size) == shown
+    assert hub_files.format_size(size) == shown
 
 
 def test_rejects_that_cannot_be_compared_with_a_set_are_left_out(project: Path, tmp_path: Path) -> None:

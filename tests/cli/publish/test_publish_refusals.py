@@ -15,7 +15,7 @@ import yaml
 from hub_server import TOKEN, HubServer
 
 from evobuild.cli.publish import credentials, leaks
-from evobuild.cli.publish.files import HubFile
+from evobuild.cli.publish.hub_files import HubFile
 from evobuild.cli.publish.refusals import REASONS
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS
@@ -201,7 +201,7 @@ def test_secrets_are_known_from_the_files_of_common_tools(elsewhere: Path, path:
     file = Path(path).expanduser()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(content.format(SECRET))
-    assert credentials.secrets("")[f"a secret of {path}"] == SECRET
+    assert credentials.find_secrets("")[f"a secret of {path}"] == SECRET
 
 
 def test_a_file_of_credentials_gives_values_alone_and_no_words_of_its_comments(elsewhere: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_file_of_credentials_gives_values_alone_and_no_words_of_its_comments(e
     )
     Path("~/.netrc").expanduser().write_text(text)
     Path("~/.pypirc").expanduser().write_text("key = -----BEGIN PRIVATE KEY-----\n" + "A1b2" * 16 + "\n")
-    assert credentials.secrets("") == {"a secret of ~/.pypirc": "A1b2" * 16}
+    assert credentials.find_secrets("") == {"a secret of ~/.pypirc": "A1b2" * 16}
 
 
 def test_the_token_is_a_secret_wherever_it_is_from(
@@ -248,7 +248,7 @@ def test_places_are_of_this_machine_and_network(project: Path, monkeypatch: pyte
 
     def places(url: str) -> set[str]:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
-        return set(leaks.local_places(params)) - {str(project)}
+        return set(leaks.list_local_places(params)) - {str(project)}
 
     assert places("http://127.0.0.1:8000/v1") == {"/home/alice", "/data/m", "/in/a b"}
     for host in ("10.1.2.3", "gpu7", "llm.corp", "fd00::7"):

@@ -27,7 +27,7 @@ from attacks.hold import ATTACKS, FURTHER, world  # noqa: E402
 from evobuild import sandbox  # noqa: E402
 from evobuild.autoif import records  # noqa: E402
 from evobuild.autoif.records import constraint_operation  # noqa: E402
-from evobuild.cli.check.params import Params, load_all_params  # noqa: E402
+from evobuild.cli.check.all_params import Params, load_all_params  # noqa: E402
 from evobuild.core import tables  # noqa: E402
 from evobuild.core.instructions import INSTRUCTIONS, Instruction  # noqa: E402
 from evobuild.core.rejects import REJECTS  # noqa: E402

@@ -1,0 +1,72 @@
+"""What evobuild.lock says of the code, the libraries and the params at hand; `process/lock.py` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from evobuild.cli.check.all_params import Params
+from evobuild.cli.pipeline.declared_stages import Declared
+from evobuild.contracts import earlier
+from evobuild.core.errors import UserError
+from evobuild.core.library import template_folder
+from evobuild.core.uri import Weights
+from evobuild.core.yaml_files import read_yaml
+from evobuild.process.lock import LOCK, WRITER, installed_version, stage_sources
+from evobuild.process.version import __version__
+from evobuild.weights.identities import weights_identity
+
+HEAD = f"""\
+# What stages depend on that DVC cannot see: code, libraries, models that come as packages, git revisions.
+# Written by `{WRITER}`; `evobuild repro` renews it first.
+"""
+
+
+def build_lock_text(stages: Iterable[Declared], params: Params) -> str:
+    """Lay evobuild.lock out as YAML.
+
+    Raises UserError at a revision that params name and that is not there.
+    """
+    every, known = list(stages), _read_known_lock()
+    sources = stage_sources()
+    digests = {each.name: sources.digest(f"stages.{each.name}") for each in sorted(every)}
+    sources.keep()
+    libraries = sorted({library for each in every for library in each.stage.libraries})
+    against = params.contracts.against
+    content = {
+        "version": __version__,
+        "stages": digests,
+        # One that is not installed has computed nothing here: its version is that of who built.
+        "libraries": {
+            name: installed_version(name) or known.get("libraries", {}).get(name) for name in libraries
+        },
+        "packages": {
+            role: _hash_weights(model) or known.get("packages", {}).get(role) if model else None
+            for role, model in list_packaged_roles(params).items()
+        },
+        "revisions": {against: earlier.md5_of(against)} if against and not earlier.is_file(against) else {},
+    }
+    return HEAD + yaml.safe_dump(content, sort_keys=False, default_flow_style=False)
+
+
+def _read_known_lock() -> Mapping[str, Any]:
+    """This project's lock as it is, and where there is none the shipped one."""
+    files = [LOCK, template_folder() / LOCK]
+    return next((read_yaml(path) for path in files if path.is_file()), {})
+
+
+def _hash_weights(model: Weights) -> str | None:
+    try:
+        return weights_identity(model).partition("#")[2]
+    except UserError:
+        # Its package is not installed, which `check` says if it is needed.
+        return None
+
+
+def list_packaged_roles(params: Params) -> dict[str, Weights | None]:
+    """The roles of `models` that weights play, each with its model if that comes as a package."""
+    roles = {"scorer": params.models.scorer, "embedder": params.models.embedder}
+    roles |= {"reward": params.models.reward, "entailment": params.models.entailment}
+    return {role: model if model and model.package else None for role, model in sorted(roles.items())}

@@ -1,0 +1,92 @@
+"""What benchmarks ask: calls of the model that is evaluated, and questions to the judge.
+
+Counted from the items, without asking anything: what a reply leads to is not known before there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evobuild.cli.plan.amounts import NONE, Amount
+from evobuild.cli.plan.assumptions import EVALUATED_REPLY
+from evobuild.evaluation.benchmark import Ask, Benchmark, drawn_items
+
+HELD_OUT = "data/held_out.parquet"
+BYTES_A_TOKEN = 4
+
+
+class BenchmarkLoad(NamedTuple):
+    """Calls of one model on some benchmarks, and questions to the judge, retries aside.
+
+    prompt, reply: tokens of all first calls as expected; written: of their replies at most. asked: number of
+    first calls. by_replies: whether a reply decides what is asked next. unknown: the benchmarks whose items
+    are not there yet, which are not counted.
+    """
+
+    calls: Amount = NONE
+    questions: int = 0
+    asked: int = 0
+    prompt: int = 0
+    reply: int = 0
+    longest: int = 0
+    by_replies: bool = False
+    unknown: tuple[str, ...] = ()
+
+
+def count_benchmark_calls(
+    benchmarks: Iterable[Benchmark[Any]], held_out: Amount | None = None
+) -> BenchmarkLoad:
+    """Count what some benchmarks ask.
+
+    held_out: rows that will be held out, where those that are will be drawn anew.
+
+    Raises BadInput at an item that is none.
+    """
+    total = BenchmarkLoad()
+    for benchmark in benchmarks:
+        limit = benchmark.settings.limit
+        if held_out is not None and benchmark.items_file == HELD_OUT:
+            total = total._replace(calls=total.calls.plus(held_out.limit_to(limit)))
+            continue
+        if not all(Path(file).exists() for file in (benchmark.items_file, *benchmark.files)):
+            total = total._replace(unknown=(*total.unknown, benchmark.name))
+            continue
+        total = _add_items(total, benchmark, limit)
+    return total
+
+
+def _add_items(total: BenchmarkLoad, benchmark: Benchmark[Any], limit: int | None) -> BenchmarkLoad:
+    calls = questions = asked = prompt = reply = 0
+    longest, by_replies = total.longest, total.by_replies
+    for item in drawn_items(benchmark.read_items(), limit, benchmark.seed):
+        most, judged = benchmark.most_asks(item), benchmark.most_questions(item)
+        calls, questions = calls + most, questions + judged
+        first = list(benchmark.asks(item, ()))
+        by_replies = by_replies or bool(judged) or most > len(first)
+        asked += len(first)
+        prompt += sum(map(_count_prompt_tokens, first))
+        reply += sum(map(_estimate_reply_tokens, first))
+        longest = max([longest, *(each.sampling.max_tokens * each.sampling.n for each in first)])
+    return total._replace(
+        calls=total.calls.plus(Amount(calls, calls)),
+        questions=total.questions + questions,
+        asked=total.asked + asked,
+        prompt=total.prompt + prompt,
+        reply=total.reply + reply,
+        longest=longest,
+        by_replies=by_replies,
+    )
+
+
+def _count_prompt_tokens(ask: Ask) -> int:
+    texts = [*(message.content for message in ask.messages), ask.continuation or ""]
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) // BYTES_A_TOKEN
+
+
+def _estimate_reply_tokens(ask: Ask) -> int:
+    """Tokens of a reply; none is written where a text is scored."""
+    if ask.continuation is not None:
+        return 0
+    return min(EVALUATED_REPLY, ask.sampling.max_tokens) * ask.sampling.n

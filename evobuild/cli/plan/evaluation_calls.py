@@ -1,0 +1,64 @@
+"""What evaluation asks: each model its benchmarks, and the judge about replies and pairs of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from evobuild.cli.check.all_params import Params
+from evobuild.cli.plan.amounts import Amount
+from evobuild.cli.plan.assumptions import LENGTHS
+from evobuild.cli.plan.benchmark_calls import BenchmarkLoad, count_benchmark_calls
+from evobuild.cli.plan.earlier_replies import DEFAULT_TOKENS
+from evobuild.cli.plan.planned_calls import PlannedCalls
+from evobuild.evaluation.benchmark import Benchmark
+from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
+from evobuild.models.roles import EVALUATED
+
+ORDERS = 2
+"""Orders in which the judge sees a pair of replies."""
+
+
+class EvaluationCalls:
+    """Knows the params and, where they will be drawn anew, how many rows are held out."""
+
+    def __init__(self, params: Params, held_out: Amount | None) -> None:
+        self._params = params
+        self._held_out = held_out
+
+    def plan_evaluation(self, key: str) -> list[PlannedCalls]:
+        found = self.benchmarks
+        model = models_to_evaluate(self._params.evaluate.models, self._params.bases)[key]
+        first = max(1, found.asked)
+        settings = (each.settings.max_tokens for each in self._built_benchmarks)
+        most = max([found.longest, *settings], default=DEFAULT_TOKENS)
+        own = PlannedCalls(
+            str(model), EVALUATED, found.calls, found.prompt / first, found.reply / first, most
+        )
+        return [own, self._plan_judge_calls(Amount(found.questions, found.questions))]
+
+    def _plan_judge_calls(self, questions: Amount) -> PlannedCalls:
+        """Questions to the judge of benchmarks; each may be asked again, and seldom is."""
+        given, model = self._params.evaluate.judge, self._params.models.judge
+        lengths = LENGTHS["judge"]
+        reply = (lengths.simulated if model.simulated else lengths.reply).fixed
+        calls = Amount(questions.expected, questions.most * (1 + given.retries))
+        return PlannedCalls(
+            str(model), "judge", calls, lengths.prompt.fixed, min(reply, given.max_tokens), given.max_tokens
+        )
+
+    @cached_property
+    def _built_benchmarks(self) -> list[Benchmark[Any]]:
+        return made_benchmarks(self._params.evaluate.benchmarks, self._params.random_seed)
+
+    @cached_property
+    def benchmarks(self) -> BenchmarkLoad:
+        """What all benchmarks ask one model."""
+        return count_benchmark_calls(self._built_benchmarks, self._held_out)
+
+    def plan_comparison(self) -> list[PlannedCalls]:
+        """Questions about pairs of replies: every model answers every item in all its turns."""
+        given = self._params.compare
+        named = {name: self._params.evaluate.benchmarks[name] for name in given.benchmarks}
+        made = made_benchmarks(named, self._params.random_seed)
+        return [self._plan_judge_calls(count_benchmark_calls(made).calls.times(len(given.pairs) * ORDERS))]

@@ -1,8 +1,0 @@
-"""Figures as text."""
-
-from __future__ import annotations
-
-
-def shown(value: float | None, mark: str = "", digits: int = 0) -> str:
-    """Write a number, "-" for none. mark: what stands before it, such as "≤ "."""
-    return "-" if value is None else f"{mark}{value:,.{digits}f}"
