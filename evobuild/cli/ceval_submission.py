@@ -1,7 +1,7 @@
-"""`evobuild ceval-submission`: a model's answers to C-Eval's test split, for the authors' site.
+"""`evobuild ceval-submission`: write a model's answers to C-Eval's test split for the benchmark's site.
 
-The answers of that split are not published: the site scores a JSON object of subjects, each with the chosen
-letter of every question by its id.
+The correct answers of that split are not public: the site scores a JSON object that maps subjects to question
+ids to chosen letters.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def add_ceval_submission_options(parser: argparse.ArgumentParser) -> None:
 
 
 def write_submission(arguments: argparse.Namespace) -> str:
-    """Write the file; give a line that says what it holds. Raises BadInput if the model has not answered."""
+    """Write the file; return a line about its content. Raises BadInput if the model has not answered."""
     import polars as pl
 
     from evobuild.core import tables
@@ -44,7 +44,7 @@ def write_submission(arguments: argparse.Namespace) -> str:
     chosen = rows.select("item", "group", choice=check_value("choice"))
     if not chosen.height or chosen["choice"].null_count() == chosen.height:
         wanted = f"run stage evaluate@{arguments.model} with it"
-        raise BadInput(f"{source}: holds no answers to {arguments.benchmark!r}; {wanted}")
+        raise BadInput(f"{source}: no answers to {arguments.benchmark!r}; {wanted}")
     letters: dict[str, dict[str, str]] = defaultdict(dict)
     for item, subject, choice in chosen.drop_nulls().sort("group", "item").iter_rows():
         letters[subject][item.removeprefix(f"{subject}/")] = LETTERS[int(choice)]

@@ -1,4 +1,4 @@
-"""Text that any data set shares with evaluation sets: a table, and what is shared, outside the pipeline."""
+"""Find text that any dataset shares with evaluation sets, outside the pipeline."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ HEADER = (
     f"{'rows hit':>8} {'share':>8} {'questions hit':>13}\n"
 )
 LONGEST = 1000
-"""Words of an n-gram."""
+"""Longest n-gram, in words."""
 CLIP = 300
-"""Characters of an overlap that are shown."""
+"""Characters of an overlap that are printed."""
 
 
 def read_sets(sets: Sequence[str], columns: Sequence[str]) -> dict[str, list[Question]]:
-    """Read the sets of a command line, each NAME=FILE, with columns of theirs, each NAME=COLUMN,COLUMN.
+    """Read evaluation sets given as NAME=FILE, with columns given as NAME=COLUMN,COLUMN.
 
-    Raises UserError naming what is not so written, or not as evaluation_sets.read wants it.
+    Raises UserError at another syntax, or as `read_evaluation_set` does.
     """
     own = {name: value.split(",") for name, value in map(_parse_pair, columns)}
     files = [_parse_pair(each) for each in sets]
@@ -52,9 +52,9 @@ def _parse_pair(text: str) -> tuple[str, str]:
 def find_overlaps(
     files: Sequence[Path], sets: Mapping[str, Sequence[Question]], lengths: Sequence[int], show: int
 ) -> Iterator[str]:
-    """Hold each file of rows against all sets; give the lines of a table, then what is shared.
+    """Compare each file of rows with all sets; yield the lines of a table, then the longest overlaps.
 
-    Raises UserError if a file is not as formats.read wants it.
+    Raises UserError if a file cannot be read as seed data.
     """
     if not all(0 < n <= LONGEST for n in lengths) or len(set(lengths)) < len(lengths):
         raise UserError(f"--ngrams is {lengths}; expected lengths from 1 to {LONGEST:,}, each once")
@@ -88,7 +88,7 @@ def _format_table(file: Path, found: Found, questions: Mapping[str, int]) -> Ite
 
 
 def _format_longest(hits: Sequence[Hit], name: str, show: int) -> Iterator[str]:
-    """The longest overlaps with a set, one a row."""
+    """Format the longest overlaps with a set, one per row."""
     own = [hit for hit in hits if hit.set == name]
     best: dict[str, Hit] = {}
     for hit in sorted(own, key=lambda hit: (-len(split_normalised_words(hit.overlap)), hit.row)):

@@ -1,7 +1,7 @@
-"""`evobuild dag`: the pipeline on one screen, as DVC has it under these params.
+"""`evobuild dag`: format the pipeline of these params on one screen.
 
-A line a stage, in the order in which they run: what it is run for, and the stages that it waits for, without
-those that these wait for already. `dvc dag` draws every round and pool as a box of its own, side by side.
+One line per stage, in the order of the run: its rounds or pools, and the stages that it waits for, without
+indirect ones. (`dvc dag` draws a box for every round and pool, side by side.)
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from evobuild.core.errors import UserError
 from evobuild.process.dvc_state import damaged_rwlock
 
 EVERYWHERE = ("check",)
-"""Stages that all others wait for; a line says so once."""
+"""Stages that all others wait for; one line says so for all."""
 WIDTH = 100
 RUNS_WIDTH = 36
 
 
 def format_dag() -> str:
-    """Lay the pipeline out. Raises UserError if DVC cannot read it."""
+    """Format the pipeline. Raises UserError if DVC cannot read it."""
     import networkx
     from dvc.exceptions import DvcException
 
@@ -51,7 +51,7 @@ def format_dag() -> str:
 
 
 def _format_stage(name: str, runs: Sequence[str], waits: Sequence[str]) -> Iterator[str]:
-    """A stage's line; what does not fit beside it goes below."""
+    """Format a stage's line, wrapped within its columns."""
     room = WIDTH - len(name) - RUNS_WIDTH - 4
     left = textwrap.wrap(", ".join(filter(None, runs)), RUNS_WIDTH) or [""]
     right = textwrap.wrap(f"after {', '.join(waits)}", room) if waits else [""]

@@ -1,9 +1,9 @@
-"""Two models on the benchmarks that both answered: what `evobuild compare <a> <b>` says.
+"""Compare two models on the benchmarks that both answered, for `evobuild compare <a> <b>`.
 
-Each is a model that is evaluated here, or `<revision or experiment>:<model>`. All is computed from the
-replies that `evaluate` left, with the seed and the resamples of params.yaml, so the figures are those of
-metrics/differences.csv, whichever of the two is named first. Only p_holm differs: here it is corrected for
-the comparisons of these two models, there for those of all. A judge is asked only if that is wanted.
+Each is an evaluated model, or `<revision or experiment>:<model>`. Everything is computed from the replies of
+the stage `evaluate`, with the seed and resamples of params.yaml, so the numbers equal those of
+metrics/differences.csv, whichever of the two is named first. Only p_holm differs: here it corrects for the
+comparisons of these two models, there for those of all models. A judge is called only on request.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ MIRRORED = {"win": "lose", "tie": "tie", "lose": "win"}
 
 
 class ModelComparison(NamedTuple):
-    """Two models side by side. differences, judged: a line a figure, and a benchmark. apart: benchmarks, each
-    with why the two cannot be compared on it.
+    """The comparison. differences: one entry per metric. judged: one entry per benchmark. apart: benchmarks
+    on which the two cannot be compared, each with the reason.
     """
 
     a: str
@@ -49,7 +49,7 @@ class ModelComparison(NamedTuple):
 
 
 class JudgeChoice(NamedTuple):
-    """A judge that is to see the answers of both. model: None for models.judge."""
+    """A request to have a judge compare the answers. model: None: models.judge."""
 
     model: ChatModel | None = None
 
@@ -59,10 +59,12 @@ def compare_models(
 ) -> ModelComparison:
     """Compare two models of evaluate.models, each here or as "revision:model".
 
-    path: of params.yaml. benchmarks: of a, only these; all without any, or for a judge those of
-    compare.benchmarks. judging: a judge that is asked now; without one, what was judged here is told.
+    Args:
+        path: of params.yaml.
+        benchmarks: of a, only these; (): all, or for a judge those of compare.benchmarks.
+        judging: a judge to call now; None: use the verdicts of the stage `compare`.
 
-    Raises UserError at a name that is none, a model that is not evaluated yet, or if they share no items.
+    Raises UserError at an unknown name, a model that is not evaluated yet, or if they share no items.
     """
     if a == b:
         raise UserError(f"both models are {a}; expected two different ones")
@@ -111,7 +113,7 @@ def _check_benchmarks(params: stored_answers.Evaluated, benchmarks: Sequence[str
 
 
 def _compare_metrics(measured: Measured, a: str, b: str, drawn: Resampling) -> Iterator[dict[str, Any]]:
-    """A line for each figure that both have; the values are of the units that both have."""
+    """Yield an entry for each metric that both have, computed on the units that both have."""
     one, other = measured.units[a], measured.units[b]
     for name, found in compare_figures(measured, a, b, drawn):
         yield {
@@ -128,7 +130,7 @@ def _compare_metrics(measured: Measured, a: str, b: str, drawn: Resampling) -> I
 
 
 def _compute_shared_value(units: pl.DataFrame, others: pl.DataFrame) -> float:
-    """A figure on the units that another model has, too."""
+    """Compute a metric on the units that another model has as well."""
     shared = units.join(others.select("unit"), on="unit", how="semi")
     return float(shared["total"].sum()) / float(shared["weight"].sum())
 
@@ -136,7 +138,7 @@ def _compute_shared_value(units: pl.DataFrame, others: pl.DataFrame) -> float:
 def _incomparable_reason(
     measured: Measured, a: str, b: str, lines: Sequence[Mapping[str, Any]]
 ) -> str | None:
-    """Why two models cannot be compared on a benchmark; None if they can."""
+    """Return why two models cannot be compared on a benchmark; None if they can."""
     name = measured.benchmark.name
     if any(line["benchmark"] == name for line in lines):
         return None
@@ -147,14 +149,14 @@ def _incomparable_reason(
 
 
 def _read_verdicts() -> pl.DataFrame:
-    """What the stage `compare` had a judge see here."""
+    """Read the verdicts of the stage `compare`, if it ran."""
     return tables.read(JUDGED, COMPARISONS) if JUDGED.exists() else COMPARISONS.to_frame()
 
 
 def _summarize_verdicts(
     rows: pl.DataFrame, made: Sequence[Benchmark[Any]], a: str, b: str, drawn: Resampling
 ) -> Iterator[dict[str, Any]]:
-    """What a judge said of the two, a line a benchmark, from the side of a. rows: as COMPARISONS."""
+    """Summarize a judge's verdicts by benchmark, from the side of a. rows: as COMPARISONS."""
     mirrored = rows.filter(a=b, b=a).with_columns(
         verdict=pl.col("verdict").replace_strict(MIRRORED, default=None, return_dtype=pl.String)
     )
@@ -171,7 +173,7 @@ def _summarize_verdicts(
 
 
 def format_model_comparison(found: ModelComparison) -> str:
-    """Lay a comparison out as text."""
+    """Format a comparison as text."""
     return "".join(f"{line}\n" for line in _format_lines(found))
 
 

@@ -1,4 +1,4 @@
-"""params.yaml with the changes of `-S KEY=VALUE`, as `dvc exp run` makes them; the file stays as it is."""
+"""Apply `-S KEY=VALUE` to a copy of params.yaml, as `dvc exp run` does; the file itself is not changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from evobuild.core.yaml_files import read_yaml
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
-    """Let a command take changes of params, as `set_param`."""
+    """Add the option -S; the arguments get `set_param`."""
     parser.add_argument(
         "-S", "--set-param", action="append", default=[], metavar="KEY=VALUE", help="as dvc exp run"
     )
@@ -26,7 +26,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def overridden_params(overrides: Sequence[str], params: Path = PARAMS) -> Iterator[Path]:
-    """Give a params file, or a copy with the changes. Raises BadParams at one that DVC would not take."""
+    """Yield a params file, or a copy with the changes. Raises BadParams if DVC would not accept one."""
     if not overrides:
         yield params
         return
@@ -41,7 +41,7 @@ def overridden_params(overrides: Sequence[str], params: Path = PARAMS) -> Iterat
 
 @contextmanager
 def _copy_with_changes(params: Path, overrides: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """Give a copy with some changes, and DVC's reason if it does not take one of them, else ''."""
+    """Yield a copy with some changes, and DVC's reason if it refuses one, else ''."""
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
 
@@ -56,7 +56,7 @@ def _copy_with_changes(params: Path, overrides: Sequence[str]) -> Iterator[tuple
 
 
 def _explain_failure(params: Path, overrides: Sequence[str], problem: str) -> str:
-    """Explain the first change that DVC does not take, and what to write instead."""
+    """Explain the first change that DVC refuses, and suggest what to write instead."""
     for count, override in enumerate(overrides, start=1):
         with _copy_with_changes(params, overrides[:count]) as (_, failure):
             if failure:
@@ -65,7 +65,7 @@ def _explain_failure(params: Path, overrides: Sequence[str], problem: str) -> st
 
 
 def _suggest_override(params: Path, override: str, problem: str) -> str:
-    """Find what to write instead of a change; DVC's own reason if nothing better is known."""
+    """Suggest what to write instead of a change; DVC's own reason if no suggestion fits."""
     name, equals, value = override.partition("=")
     key, content = name.lstrip("+~"), read_yaml(params)
     known = list(_iterate_dotted_keys(content))
@@ -90,7 +90,7 @@ def _suggest_override(params: Path, override: str, problem: str) -> str:
 
 
 def _is_accepted(params: Path, override: str) -> bool:
-    """Whether DVC takes a change, and the schema of params its result."""
+    """Whether DVC accepts a change, and the schema its result."""
     with _copy_with_changes(params, [override]) as (copy, problem):
         try:
             return not problem and bool(load_all_params(copy))

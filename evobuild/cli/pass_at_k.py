@@ -1,7 +1,7 @@
-"""`evobuild pass-at-k`: score whole completions of HumanEval or MBPP in the sandbox.
+"""`evobuild pass-at-k`: score completions of HumanEval or MBPP in the sandbox.
 
-A completion is what follows the prompt of a problem, for MBPP the whole program: what the published outputs
-of both are. Replies of chat models, around whose code there is prose, are for `score-replies`.
+A completion continues the prompt of a problem; for MBPP it is the whole program. Published outputs of both
+have this form. Use `score-replies` for replies of chat models, which have prose around the code.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def read_limits(arguments: argparse.Namespace) -> Limits:
-    """The limits that the options give. Raises UserError at one that is out of bounds."""
+    """Build the limits from the options. Raises UserError if one is out of range."""
     given = {
         "seconds": arguments.seconds,
         "memory": arguments.memory,
@@ -75,7 +75,7 @@ def read_limits(arguments: argparse.Namespace) -> Limits:
 
 
 def score_completions(arguments: argparse.Namespace) -> str:
-    """Score samples; give the text to print, one JSON object. Raises UserError at wrong input."""
+    """Score samples; return the text to print, one JSON object. Raises UserError at invalid input."""
     from evobuild.evaluation.code_benchmarks import examine
 
     if min(arguments.k) < 1:
@@ -104,9 +104,9 @@ def score_completions(arguments: argparse.Namespace) -> str:
 
 
 def read_problems(path: Path) -> dict[str, Problem]:
-    """Read problems of either benchmark, told apart by their fields, by task id.
+    """Read problems of either benchmark, detected by their fields, by task id.
 
-    Raises BadInput at what is none.
+    Raises BadInput if a record is not a problem.
     """
     from evobuild.evaluation.benchmarks import human_eval, mbpp
     from evobuild.seeds.records import read_records
@@ -115,8 +115,7 @@ def read_problems(path: Path) -> dict[str, Problem]:
     for place, row in read_records(path):
         if "entry_point" not in row and "test_list" not in row:
             raise BadInput(
-                f"{place}: neither 'entry_point' nor 'test_list' is there; expected a problem of HumanEval "
-                "or of MBPP"
+                f"{place}: has neither 'entry_point' nor 'test_list'; expected a problem of HumanEval or MBPP"
             )
         problem = (human_eval if "entry_point" in row else mbpp).read_problem(row, place)
         if problem.task in found:
@@ -126,7 +125,7 @@ def read_problems(path: Path) -> dict[str, Problem]:
 
 
 def read_samples(path: Path, problems: dict[str, Problem]) -> list[Sample]:
-    """Read samples of some of the problems. Raises BadInput at what is none, or of another problem."""
+    """Read samples of some problems. Raises BadInput if a record is not a sample of one of them."""
     from evobuild.seeds.fields import json_kind
     from evobuild.seeds.records import read_records
 
@@ -144,9 +143,9 @@ def read_samples(path: Path, problems: dict[str, Problem]) -> list[Sample]:
 def score_samples(
     samples: Sequence[Sample], verdicts: Sequence[Verdict], ks: Sequence[int]
 ) -> dict[str, Any]:
-    """Gather verdicts, one a sample, into pass@k: the mean over the problems that have samples.
+    """Compute pass@k from one verdict per sample: the mean over the problems that have samples.
 
-    Given is each k that every problem has samples for. failed: samples by the reason, the commonest first.
+    Each k is included if every problem has k samples. failed: samples by reason, the commonest first.
     """
     from evobuild.evaluation.code_benchmarks import pass_at_k
 

@@ -1,4 +1,4 @@
-"""Presets: settings of published work, as params to set. Nothing of them is in code.
+"""Presets: params of published work, in presets/<name>.yaml.
 
 A preset is `presets/<name>.yaml`: what it is `about`, and the params that it `set`s, by dotted key; it may
 `extends` another, or a list of them, whose params it then sets as well where it has none of its own. It is
@@ -29,23 +29,23 @@ _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,300}")
 
 
 def format_presets() -> str:
-    """Name all presets, and what each is about, a line each."""
+    """Format all presets, one line each: name and description."""
     found = {name: _read_file(FOLDER / f"{name}.yaml")["about"] for name in _list_names()}
     width = max(map(len, found), default=0)
     return "".join(f"{name:<{width}}  {about}\n" for name, about in found.items())
 
 
 def format_options(name: str) -> list[str]:
-    """Give a preset as words of a command line: ["-S", "select.by=ifd", …]. Raises as `overrides`."""
+    """Return a preset as words of a command line: ["-S", "select.by=ifd", …]. Raises as `read_overrides`."""
     return [
         word for key, value in read_overrides(name).items() for word in ("-S", f"{key}={value}".rstrip("="))
     ]
 
 
 def read_overrides(name: str) -> dict[str, str]:
-    """Give a preset as DVC's overrides: {"select.by": "ifd", "~rounds": "", "+rounds": "{r1:{parent:r0}}"}.
+    """Return a preset as DVC overrides: {"select.by": "ifd", "~rounds": "", "+rounds": "{r1:{parent:r0}}"}.
 
-    Raises UserError if there is none of this name; BadInput if its file is not as it should be.
+    Raises UserError if the name is unknown; BadInput if its file is malformed.
     """
     found: dict[str, str] = {}
     for key, value in read_preset(name).items():
@@ -92,7 +92,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _format_value(path: Path, key: str, value: object) -> str:
-    """Write a value as `-S` takes it, in one word of a shell: {ic_ifd:1,difficulty:0.5}."""
+    """Format a value for `-S`, as one word of a shell: {ic_ifd:1,difficulty:0.5}."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):

@@ -1,7 +1,7 @@
-"""What readers are given: the outs that `dvc push` takes along, and a clone that has pulled just these.
+"""Pull the outs that `dvc push` shares with readers, and detect a clone that has only these.
 
-dvc.yaml says of the intermediate tables `push: false`. DVC misses them in such a clone: plain `dvc pull` ends
-in an error that names them, and plain `dvc repro` builds them, and all that follows, anew.
+Intermediate tables have `push: false` in dvc.yaml, so such a clone lacks them. There, plain `dvc pull` fails
+with an error that lists them, and plain `dvc repro` rebuilds them and all later stages.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from evobuild.process.dvc_state import check_writable, use_private_site_cache
 
 DATA_SET = Path("data/dataset.parquet")
 COUNTS = Path("data/counts/seed.json")
-"""A table of a reader, and an intermediate one, that tell in no time what a clone is."""
+"""A pushed file and an intermediate one: their presence tells quickly which kind a clone is."""
 
 
 def pull_pushed(words: Sequence[str]) -> int:
-    """Become `dvc pull` of what was pushed, with some options of it. Raises UserError without a pipeline."""
+    """Replace this process by `dvc pull` of the pushed outs. Raises UserError without a pipeline."""
     if not Path("dvc.yaml").is_file():
         raise UserError("dvc.yaml: no such file; run in the folder of a clone")
     check_writable(Path.cwd())
@@ -33,7 +33,7 @@ def pull_pushed(words: Sequence[str]) -> int:
 
 
 def list_pushed_paths() -> list[str]:
-    """The paths of built outs that `dvc push` takes along. Raises UserError if DVC cannot read dvc.yaml."""
+    """List the built outs that `dvc push` shares. Raises UserError if DVC cannot read dvc.yaml."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -46,7 +46,7 @@ def list_pushed_paths() -> list[str]:
 
 
 def has_only_pulled() -> bool:
-    """Whether this clone has what readers are given, and not what that was made of."""
+    """Whether this clone has the pushed outs but not the intermediate tables."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -55,14 +55,14 @@ def has_only_pulled() -> bool:
     try:
         with Repo() as repo:
             missing = [out for out in repo.index.outs if out.use_cache and out.hash_info and not out.exists]
-            # Some may be in the cache all the same: of what is switched off many outs are alike.
+            # Some may be in the cache by chance: outs of disabled stages are often equal.
             return not any(out.can_push for out in missing) and any(out.changed_cache() for out in missing)
     except DvcException:
         return False
 
 
 def is_up_to_date() -> bool:
-    """Whether nothing is stale but what is missing."""
+    """Whether nothing is stale, apart from missing files."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 

@@ -1,4 +1,4 @@
-"""`evobuild repro`: `dvc repro`, after what DVC would meet first or cannot see.
+"""`evobuild repro`: check params and renew derived files, then run `dvc repro`.
 
 DVC puts params into dvc.yaml before any stage runs: a section that is missing or of another kind ends in an
 error of DVC's own. Here params.yaml is checked first, in the words of the stage `check`. Then what is left
@@ -29,7 +29,7 @@ from evobuild.process.terminal import log
 
 
 def run_repro(words: Sequence[str]) -> int:
-    """Check, then become `dvc repro` with some words. Raises UserError at the first mistake."""
+    """Check, then replace this process by `dvc repro`. Raises UserError at the first mistake."""
     if not Path("dvc.yaml").is_file():
         raise UserError("dvc.yaml: no such file; run in its folder, or begin one: evobuild init")
     params = load_all_params(PARAMS)
@@ -43,14 +43,14 @@ def run_repro(words: Sequence[str]) -> int:
     use_private_site_cache()
     leftovers.clean_leftovers(stage_instances(read_yaml(PARAMS)))
     if changed := write_pipeline():
-        log(f"written, as stages, params.yaml and libraries are now: {', '.join(map(str, changed))}")
+        log(f"updated to the current stages, params.yaml and libraries: {', '.join(map(str, changed))}")
     check_stages(words)
     options = missing_table_options()
-    # Where nothing is stale nothing is computed: who has only pulled needs no torch.
+    # With --allow-missing nothing is stale, so nothing runs: a reader's clone needs no torch.
     if not options:
         package_checks.check_packages(params)
     sys.stdout.flush()
-    # Whatever environment is activated, DVC and stages run in this Python's.
+    # Put this Python's folder first, so that DVC and stages use it whatever environment is active.
     os.environ["PATH"] = os.pathsep.join(
         [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     )
@@ -58,7 +58,7 @@ def run_repro(words: Sequence[str]) -> int:
 
 
 def check_stages(words: Sequence[str]) -> None:
-    """Raise UserError at a word that names no stage; paths, and words beside --glob or --cwd, are for DVC."""
+    """Raise UserError at an unknown stage; paths, and all words with --glob or --cwd, are left to DVC."""
     if changes := [word for word in words if word.startswith(("-S", "--set-param"))]:
         raise UserError(
             f"repro takes no {changes[0]}; change params.yaml, or build a variant beside this version: "
@@ -80,11 +80,11 @@ def check_stages(words: Sequence[str]) -> None:
 
 
 def missing_table_options() -> list[str]:
-    """What DVC is told where intermediate tables were not pushed: to do without if nothing is stale."""
+    """Return --allow-missing if intermediate tables were not pulled and nothing is stale, else no option."""
     if not pull.has_only_pulled():
         return []
     if pull.is_up_to_date():
-        log("intermediate tables are not here, for they were not pushed; nothing is stale, so none is built")
+        log("intermediate tables are missing (they are not pushed); nothing is stale, so nothing is rebuilt")
         return ["--allow-missing"]
-    log("intermediate tables are not here, for they were not pushed; something is stale, so they are built")
+    log("intermediate tables are missing (they are not pushed); something is stale, so they are rebuilt")
     return []

@@ -1,4 +1,4 @@
-"""Files of another revision or experiment, brought one by one from git and DVC; nothing is checked out."""
+"""Fetch files of another revision or experiment one by one from git and DVC, without a checkout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evobuild.core.errors import UserError
 
 
 class RevisionFiles:
-    """The files of a revision, fetched into a folder as they are asked for.
+    """The files of a revision, fetched on demand into a temporary folder.
 
     revision: a commit, branch or tag of git, or the name of an experiment of DVC.
     """
@@ -38,9 +38,9 @@ class RevisionFiles:
         return DVCFileSystem(".", rev=self.revision)
 
     def fetch_file(self, name: str) -> Path:
-        """Fetch a file, and give where it lies now.
+        """Fetch a file and return its local path.
 
-        Raises UserError if the revision has none, or DVC's cache and remote lack it.
+        Raises UserError if the revision does not have it, or DVC's cache and remote lack it.
         """
         from dvc.exceptions import DvcException
         from dvc.scm import map_scm_exception

@@ -1,7 +1,7 @@
-"""`evobuild score-replies`: score replies to a benchmark that were written elsewhere.
+"""`evobuild score-replies`: score replies to a benchmark that were made elsewhere.
 
-So published outputs of a model can be compared with its published figures, and with one's own; where the file
-has a verdict on each reply, with that.
+So published outputs of a model can be compared with its published metrics and with your own. If the file has
+a verdict on each reply, the scores are compared with it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from evobuild.sandbox.params import Limits
 
 SEED, RESAMPLES = 42, 1000
-"""Of intervals."""
+"""Seed and resamples of bootstrap intervals."""
 RETRIES = 2
-"""Times that the judge is asked again what it did not answer in form."""
+"""Retries of a judge's reply that cannot be parsed."""
 
 
 def add_score_replies_options(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +67,7 @@ def add_score_replies_options(parser: argparse.ArgumentParser) -> None:
 
 
 class ReplyScores(NamedTuple):
-    """What came of the replies. judged, unread: questions to the judge."""
+    """The scores. judged, unread: number of questions to the judge, and of its unparsable replies."""
 
     benchmark: str
     items: int
@@ -79,7 +79,7 @@ class ReplyScores(NamedTuple):
 
 
 def score_replies(arguments: argparse.Namespace) -> str:
-    """Score replies; give the text to print. Raises UserError at wrong input."""
+    """Score replies; return the text to print. Raises UserError at invalid input."""
     from evobuild.core import tables
     from evobuild.evaluation.given_replies import ID_FIELDS, GivenReplies, by_item, read_replies, refused
     from evobuild.evaluation.published_verdicts import compare_verdicts
@@ -124,7 +124,7 @@ def _build_record(result: ReplyScores) -> dict[str, Any]:
 
 
 def build_benchmark(name: str, items: str, changes: Sequence[str]) -> Benchmark[Any]:
-    """Make a benchmark with settings that are given as KEY=VALUE, the value in YAML.
+    """Build a benchmark with settings given as KEY=VALUE, the value in YAML.
 
     Raises UserError at an unknown benchmark or setting.
     """
@@ -134,7 +134,7 @@ def build_benchmark(name: str, items: str, changes: Sequence[str]) -> Benchmark[
         kind = benchmark_class(name)
     except ValueError as error:
         raise UserError(str(error)) from error
-    # How replies were drawn is nothing to their scores; some settings refuse several greedy ones.
+    # Sampling does not affect scores of given replies, but some settings refuse several greedy replies.
     given: dict[str, Any] = {"temperature": 1.0} | ({"items": items} if items else {})
     for change in changes:
         key, equals, value = change.partition("=")
@@ -161,7 +161,7 @@ def _evaluate(
     with ExitStack() as stack:
         judge, model = None, _open_judge(arguments, benchmark, stack)
         if model:
-            # What stays unread is shown, and stops nothing here.
+            # Allow any share of unparsable replies: their number is printed.
             retries = RETRIES if arguments.judge else 0
             judge = Judge(model, JudgeSettings(Sampling(seed=SEED), retries, unparsed=1.0))
         tools = Tools(SEED, limits, judge)
@@ -175,7 +175,7 @@ def _evaluate(
 
 
 def _open_judge(arguments: argparse.Namespace, benchmark: Benchmark[Any], stack: ExitStack) -> Any:
-    """What answers the judge's questions; None where nothing is judged."""
+    """Return what answers the judge's questions; None if the benchmark needs no judge."""
     from evobuild.evaluation.given_replies import GivenJudgments, read_replies
     from evobuild.models.client import Model
     from evobuild.models.params import ChatRole
@@ -188,7 +188,7 @@ def _open_judge(arguments: argparse.Namespace, benchmark: Benchmark[Any], stack:
         return GivenJudgments(_index_judgments(read_replies(arguments.judgments)))
     if not arguments.judge:
         raise UserError(
-            f"{benchmark.name} is scored by a judge; give its URI by --judge, or what it said by --judgments"
+            f"{benchmark.name} is scored by a judge; pass its URI as --judge, or its replies as --judgments"
         )
     try:
         role = TypeAdapter(ChatRole).validate_python(arguments.judge)

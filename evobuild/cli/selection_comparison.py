@@ -1,4 +1,4 @@
-"""The metrics side by side, for a terminal: what `evobuild compare-selections` says."""
+"""Compare the ranking metrics of selection, for `evobuild compare-selections`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from evobuild.selection.params import ChoiceParams, Metric
 
 WIDTH = 110
 CLIP = 300
-"""Characters of an instruction that are shown."""
+"""Characters of an instruction that are printed."""
 
 
 def format_selection_comparison(path: Path, examples: int, between: Sequence[Metric]) -> str:
-    """Compare the metrics on what the last select left. Raises UserError as `comparison.compare`."""
+    """Compare the metrics on the rows that the last `select` ranked. Raises UserError as
+    `compare_metrics`.
+    """
     if examples < 0:
         raise UserError(f"--examples is {examples}; expected 0 or more")
     given = load_params(path, ChoiceParams)
@@ -39,18 +41,18 @@ def format_selection_comparison(path: Path, examples: int, between: Sequence[Met
 
 
 def _format_lines(found: Comparison, examples: int) -> Iterator[str]:
-    drawn = f"; {found.rows:,} of them are drawn" if found.rows < found.every else ""
-    yield f"{found.every:,} rows got as far as the cut{drawn}, {found.kept:,} were kept."
+    drawn = f"; {found.rows:,} of them are sampled" if found.rows < found.every else ""
+    yield f"{found.every:,} rows were ranked{drawn}, {found.kept:,} were kept."
     if not found.metrics:
-        yield "Nothing was measured of them."
+        yield "They have no measurements."
         return
     yield ""
-    yield "Rows that two metrics would both choose, of those that either would (Jaccard)"
+    yield "Rows that both metrics would select, as a share of those that either would (Jaccard)"
     yield _format_row("", found.metrics)
     for one in found.metrics:
         yield _format_row(one, [f"{found.overlaps[one, other].jaccard:.3f}" for other in found.metrics])
     yield ""
-    yield "Share of the rows of a line's metric that the column's would choose, too"
+    yield "Share of the rows selected by the line's metric that the column's metric would select as well"
     yield _format_row("", found.metrics)
     for one in found.metrics:
         yield _format_row(one, [f"{found.overlaps[one, other].share:.1%}" for other in found.metrics])

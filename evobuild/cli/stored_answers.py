@@ -1,6 +1,6 @@
-"""Answers to benchmarks that a run left, here or at another revision, and what a judge says of two models'.
+"""Read the answers of a run to benchmarks, here or at another revision, and have a judge compare two models'.
 
-Nothing is answered anew: a judge sees what the stage `evaluate` stored.
+No answer is generated: a judge sees what the stage `evaluate` stored.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ class Models(StageParams):
 
 
 class Evaluated(StageParams):
-    """What a run was evaluated by: its models and benchmarks."""
+    """The models and benchmarks of a run's evaluation."""
 
     random_seed: RandomSeed
     evaluate: Evaluate
 
 
 class Params(RendersPrompts, Evaluated):
-    """What is read of params.yaml here, which says how a judge is asked."""
+    """The params that define the judge's prompts."""
 
     compare: Compare
     models: Models
 
 
 class Side(NamedTuple):
-    """One side of a comparison. revision: of git, or an experiment; '' for what is here."""
+    """One side of a comparison. revision: of git, or an experiment; '': the current folder."""
 
     revision: str
     model: str
@@ -60,13 +60,13 @@ class Side(NamedTuple):
 
 
 def read_side(text: str) -> Side:
-    """Read "tuned", a model here, or "main:tuned", that model at a revision or in an experiment."""
+    """Parse "tuned" (a model here) or "main:tuned" (at a revision or in an experiment)."""
     revision, _, model = text.rpartition(":")
     return Side(revision, model)
 
 
 class Stored(NamedTuple):
-    """A side as it was run. label: of its figures, such as DRY RUN; '' for none."""
+    """A side's params and answers. label: of its results, such as DRY RUN; '' without one."""
 
     params: Evaluated
     answers: pl.DataFrame
@@ -74,9 +74,10 @@ class Stored(NamedTuple):
 
 
 def read_stored(side: Side, params: Evaluated) -> Stored:
-    """Read a side. params: of what is here.
+    """Read a side. params: of the current folder.
 
-    Raises UserError at a model that it has not, or whose answers are not here, nor in DVC's cache or remote.
+    Raises UserError if the model is unknown, or its answers are missing here, in DVC's cache and in the
+    remote.
     """
     if not side.revision:
         _check_model_name(side, params)
@@ -107,11 +108,14 @@ def judge_stored(
     params: Params,
     judge: ChatModel | None = None,
 ) -> pl.DataFrame:
-    """Have a judge see the answers of two models side by side, in both orders; give COMPARISONS.
+    """Have a judge compare the answers of two models side by side, in both orders; return COMPARISONS.
 
-    answers: of both, by name. params: how the judge is asked. judge: the model, else models.judge.
+        Args:
+        answers: of both models, by name.
+        params: define the judge's prompts.
+        judge: None: models.judge.
 
-    Raises UserError if too many of its replies cannot be read.
+    Raises UserError if too many of its replies cannot be parsed.
     """
     with use_folder(Path(params.prompts)), Model(judge or params.models.judge, "judge") as model:
         asked = Judge(model, params.evaluate.judge_settings(params.random_seed))

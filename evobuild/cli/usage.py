@@ -1,7 +1,7 @@
-"""`evobuild usage`: what was really called and paid here, and how long it took, by stage and role.
+"""`evobuild usage`: format calls, tokens, time and cost so far, by stage and role.
 
-Read from the journal of usage: in total, and of the last run of each. A call that was answered by the reply
-cache costs nothing; of an interrupted run what it had spent is carried on.
+They come from the journal of usage: in total, and of each stage's last run. Cached replies cost nothing. The
+cost of an interrupted run is carried over to the next.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HEADER = (
 
 
 def format_usage() -> dict[str, list[list[str]]]:
-    """Lay out what each task took of each role's model, and the sums, by title; the header first.
+    """Build tables of the usage of each task and role, with sums, by title; headers first.
 
     Raises UserError if nothing ran.
     """

@@ -1,6 +1,6 @@
-"""`evobuild validation`: what became of expectations when they were last held, met or not.
+"""`evobuild validation`: show the last results of all expectations.
 
-A stage that fails leaves no out, so each keeps its result in .evobuild/validation as well.
+A failed stage leaves no out, so each stage also keeps its result in .evobuild/validation.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from evobuild.core.private_files import private_folder
 from evobuild.reporting import validation
 
 KEPT = ("validate.json", "validate_outputs.json")
-"""Results, by the stage that left them."""
+"""Files of results, one per stage."""
 
 
 def render_validation() -> tuple[list[str], Path]:
-    """Write the page of what was kept; give its lines for a terminal, and the page.
+    """Write the page of the kept results; return its failures as lines, and its path.
 
-    Raises UserError if nothing was kept yet.
+    Raises UserError if no result was kept yet.
     """
     root = repository_root()
     folder = private_folder(root / ".evobuild" / "validation")

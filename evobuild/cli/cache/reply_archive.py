@@ -68,7 +68,8 @@ def model_numbers(connection: sqlite3.Connection, chooses: Callable[[str], bool]
 def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> MoveCounts:
     """Write the sound replies of the models whose identity begins with a prefix to an archive.
 
-    Raises UserError if there are none, the archive cannot be written, or what stands there is none.
+    Raises UserError if no reply matches, the archive cannot be written, or the path holds another kind of
+    file.
     """
     if archive.suffix != ".parquet":
         raise UserError(f"{archive}: expected the name of a file that ends in .parquet")

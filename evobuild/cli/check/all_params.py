@@ -1,4 +1,4 @@
-"""The whole of params.yaml: the sections of every domain. `check` and the commands alone know it."""
+"""The schema of the whole params.yaml: the sections of all domains. Only `check` and the commands use it."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Params(
     evaluation.Sections,
     reporting.Sections,
 ):
-    """The whole of params.yaml. A domain adds a section in its `Sections`.
+    """The whole of params.yaml. Each domain adds its sections in its `Sections`.
 
     Its defaults are the shipped params.yaml, projects' data such as `rounds` and `seed.source` included.
     """
 
 
 def load_all_params(path: Path = PARAMS) -> Params:
-    """Read and check the whole of a params file. Raises BadParams naming the first wrong keys."""
+    """Read and validate a whole params file. Raises BadParams naming the first invalid keys."""
     return load_params(path, Params)

@@ -1,4 +1,4 @@
-"""What the keys of params.yaml say of one another, and of the files that they name."""
+"""Check that keys of params.yaml agree with one another and with the files that they name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HELD_OUT = "data/held_out.parquet"
 
 
 def check_params(params: Params) -> None:
-    """Raise BadParams at the first contradiction, or at a model that is not there."""
+    """Raise BadParams at the first contradiction or missing model."""
     check_tables(params)
     _check_source(params)
     _check_sets(params)
@@ -52,7 +52,7 @@ def check_params(params: Params) -> None:
 
 
 def check_tables(params: Params) -> None:
-    """Raise BadParams at a round or pool whose rows nothing makes."""
+    """Raise BadParams at a round or pool that no stage produces."""
     _check_rounds(params)
     _check_pools(params)
 
@@ -115,7 +115,7 @@ def _check_sets(params: Params) -> None:
 
 
 def _check_overlaps(params: Params) -> None:
-    """What contamination is looked for by, and what of it loses a row."""
+    """Check the measures of contamination, and those that reject a row."""
     given = params.decontaminate
     if given.embedding is not None and params.models.embedder is None:
         raise BadParams(
@@ -191,7 +191,7 @@ def _check_autoif(params: Params) -> None:
 
 
 def _check_samples(given: AutoIF) -> None:
-    """Greedy replies to the same prompt are the same."""
+    """Check that samples can differ: greedy replies to the same prompt are equal."""
     counts = {"verifiers": ("count", given.verifiers.count), "sample": ("count", given.sample.count)}
     if given.augment.examples == "seeds":
         counts["augment"] = "rounds", given.augment.rounds
@@ -204,7 +204,7 @@ def _check_samples(given: AutoIF) -> None:
 
 
 def _check_bounds(given: AutoIF) -> None:
-    """A bound above the highest figure there is would lose everything, after all is asked and paid."""
+    """Check that thresholds can be met: an impossible one would reject every row after all calls are paid."""
     bounds = {
         "crosscheck.case": (given.crosscheck.case, 1),
         "crosscheck.function": (given.crosscheck.function, 1),
@@ -219,7 +219,7 @@ def _check_bounds(given: AutoIF) -> None:
 
 
 def _check_earlier(params: Params) -> None:
-    """The earlier version of the data set has to be there before the line is built to its end."""
+    """Check early that the earlier dataset exists: it is read only near the end of the pipeline."""
     against = params.contracts.against
     if against and earlier.is_file(against):
         check_file("contracts.against", against, "a .parquet file, a git revision such as v1.0.0, or null")
@@ -228,7 +228,7 @@ def _check_earlier(params: Params) -> None:
 
 
 def _check_response_prompt(prompt: str) -> None:
-    """A template of one's own that fails or leaves a row out would show only when answers are paid for."""
+    """Render a custom template: without this, a faulty one would show only once answers are paid for."""
     template, row = response_template(prompt), {"instruction": "<instruction>", "input": "<input>"}
     for strategy in () if prompt in SHIPPED else (EVOL, AUTOIF):
         text = render_prompt(template, **row, strategy=strategy)

@@ -1,4 +1,4 @@
-"""What params say of evaluation: whether models, items and libraries will be there, and what is compared."""
+"""Check the params of evaluation: models, items and libraries exist, and comparisons make sense."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
 from evobuild.models import adapted, roles
 
 HELD_OUT = "data/held_out.parquet"
-"""What the stage seed makes."""
+"""The evaluation set that the stage `seed` writes."""
 TUNED = ("models", "tuned")
-"""The folder in which each base that was tuned has one of its own."""
+"""The folder of tuned models, one subfolder per base."""
 IN_PROCESS = ("transformers", "vllm")
-"""Engines that read folders, and give likelihoods."""
+"""Engines that load folders and return likelihoods."""
 
 
 def check_evaluation(params: Params) -> None:
-    """Raise BadParams at the first contradiction, or at a model or a file that is not there."""
+    """Raise BadParams at the first contradiction or missing model or file."""
     for name, model in models_to_evaluate(params.evaluate.models, params.bases).items():
         if model.engine in IN_PROCESS:
             _check_model(f"evaluate.models.{name}", model, params)
@@ -37,7 +37,7 @@ def check_evaluation(params: Params) -> None:
 
 
 def list_evaluation_warnings(params: Params) -> Iterator[str]:
-    """What is allowed and may not be meant: a model given twice, and items that nobody can score."""
+    """Yield warnings about allowed but likely unintended params: duplicate models, unscorable items."""
     named: dict[str, str] = {}
     for name, model in models_to_evaluate(params.evaluate.models, params.bases).items():
         if (first := named.setdefault(str(model), name)) != name:
@@ -46,8 +46,8 @@ def list_evaluation_warnings(params: Params) -> Iterator[str]:
     for name, model in params.evaluate.models.items():
         if wanting and model.engine == "openai":
             yield (
-                f"evaluate.models.{name} is '{model}': where its server says nothing of how likely a given "
-                f"text is, it loses every item of {', '.join(wanting)}"
+                f"evaluate.models.{name} is '{model}': if its server returns no likelihoods of a given "
+                f"text, every item of {', '.join(wanting)} is rejected"
             )
 
 
@@ -56,7 +56,7 @@ def _build_benchmarks(params: Params) -> list[Benchmark[Any]]:
 
 
 def _check_model(key: str, model: ChatModel, params: Params) -> None:
-    """A model that this process loads: a folder that is there or will be made, or a hub id."""
+    """Check a model that this process loads: an existing folder, one that a stage will make, or a hub id."""
     _check_trained_folder(key, model, os.path.normpath(model.name), params)
     if model.adapter:
         _check_trained_folder(key, model, os.path.normpath(model.adapter), params)
@@ -83,7 +83,7 @@ def _is_tuned(folder: str) -> bool:
 
 
 def _check_trained_folder(key: str, model: ChatModel, folder: str, params: Params) -> None:
-    """A folder that a stage makes is made only if something asks for it."""
+    """Check that a stage will make this folder: stages make only models that params use."""
     parts = Path(folder).parts
     if parts[:2] == TUNED and (len(parts) < 3 or parts[2] not in params.bases):
         said = unknown_name("base", "/".join(parts[2:3]), params.bases)
@@ -106,7 +106,7 @@ def _check_trained_folder(key: str, model: ChatModel, folder: str, params: Param
 
 
 def _check_benchmark(benchmark: Benchmark[Any], params: Params) -> None:
-    """Every file that it reads is there, or will be fetched or held out before."""
+    """Check that each of its files exists, or will be fetched or held out before."""
     made = {HELD_OUT} | {f"data/raw/{name}.parquet" for name in params.fetch}
     which = benchmark.settings.benchmark or benchmark.name
     for file in benchmark.files:
@@ -132,7 +132,7 @@ def _check_pairs(params: Params) -> None:
 
 
 def _check_compared_benchmarks(params: Params) -> None:
-    """What a judge sees side by side are replies, of benchmarks that are asked."""
+    """Check that a judge has replies to compare: the benchmarks are run, and scored by replies."""
     given, known = params.compare.benchmarks, params.evaluate.benchmarks
     for name in given:
         if name not in known:

@@ -1,6 +1,6 @@
-"""Outs of rounds, pools, branches, sets, bases and stages that are no more, where stages depend on them.
+"""Remove outs of rounds, pools, branches, sets, bases and stages that params no longer name.
 
-DVC takes a folder as it lies there: with a file too many, its hash is not that of a clone without it. Only
+DVC hashes a folder with every file in it, so one leftover file makes dependent stages stale. Only
 what DVC's cache or git holds goes; `dvc checkout` or git brings it back. All else is the user's and stays.
 """
 
@@ -24,9 +24,10 @@ _MADE = re.compile(r"[a-z][a-z0-9_]*(-[a-z][a-z0-9_]*)?(\.(parquet|json|csv))?")
 
 
 def remove_leftovers(instances: Iterable[Instance]) -> tuple[list[Path], list[Path]]:
-    """Remove what is of no stage any more; give what went, and what lies in the way and stays.
+    """Remove outs of stages that no longer exist; return the removed paths, then unknown paths, which stay.
 
-    instances: every stage that there is.
+    Args:
+        instances: every stage of the current params.
     """
     outs = {out for instance in instances for out in _list_outs(instance)}
     folders = sorted({out.parent for out in outs} - MIXED)
@@ -45,16 +46,18 @@ def remove_leftovers(instances: Iterable[Instance]) -> tuple[list[Path], list[Pa
 
 
 def clean_leftovers(instances: Iterable[Instance]) -> None:
-    """Remove leftovers, and say what went and what lies in the way."""
+    """Remove leftovers and log the removed paths and the unknown ones."""
     gone, strange = remove_leftovers(instances)
     if gone:
-        log(f"removed, for they are of no round, pool, set or stage any more: {', '.join(map(str, gone))}")
+        log(
+            f"removed outs of rounds, pools, sets or stages that no longer exist: {', '.join(map(str, gone))}"
+        )
     if strange:
-        log(f"in the way, for stages depend on their folders: {', '.join(map(str, strange))}; move them away")
+        log(f"unknown files in folders that stages depend on: {', '.join(map(str, strange))}; move them away")
 
 
 def _list_files(out: Path) -> list[Path]:
-    """An out's files: itself, or those of its folder; none if there are folders in that."""
+    """List an out's files: itself, or those of its folder; [] if the folder has subfolders or links."""
     if not out.is_dir():
         return [out]
     inside = sorted(out.iterdir())
@@ -62,7 +65,7 @@ def _list_files(out: Path) -> list[Path]:
 
 
 def _list_outs(instance: Instance) -> Iterator[Path]:
-    """The outs of a stage, at their default paths."""
+    """List the outs of a stage, at their default paths."""
     main = importlib.import_module(f"stages.{instance.stage.name}").main
     kinds = argument_kinds(main)
     names = {name: instance.name for name, kind in kinds.items() if kind is str}
@@ -71,7 +74,7 @@ def _list_outs(instance: Instance) -> Iterator[Path]:
 
 
 def _find_cached_files(paths: list[Path]) -> Iterator[Path]:
-    """Those of some files that DVC's cache holds."""
+    """Yield the files whose content DVC's cache has."""
     if not paths:
         return
     from dvc.exceptions import DvcException
@@ -89,7 +92,7 @@ def _find_cached_files(paths: list[Path]) -> Iterator[Path]:
 
 
 def _is_in_git(path: Path) -> bool:
-    """Whether git holds this very content, as of figures that were committed."""
+    """Whether git has exactly this content, as it has committed metrics."""
     if shutil.which("git") is None:
         return False
     name = subprocess.run(["git", "hash-object", str(path)], capture_output=True, text=True, check=False)

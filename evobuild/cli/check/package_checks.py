@@ -1,7 +1,7 @@
-"""Packages that the stages will import under these params, and the extras of pyproject.toml that bring them.
+"""Check the packages that stages will import under these params, and name the extras that install them.
 
-Packages are looked for and not imported: torch alone would take seconds. A stage still imports by
-`errors.require`, which names the extra, too.
+Packages are looked up, not imported: importing torch alone takes seconds. Stages still import through
+`errors.require`, which names the extra too.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ from evobuild.training.params import Finetune, settings_of_base, tuned_models
 
 
 class Package(NamedTuple):
-    """A package by its import name, and the extra that brings it."""
+    """A package by its import name, and the extra that installs it."""
 
     module: str
     extra: str
 
 
 class Need(NamedTuple):
-    """What a role, called as `evobuild models` does, or a key of params.yaml or machine.yaml needs."""
+    """The packages that a role (as `evobuild models` names it) or a key of params.yaml or machine.yaml
+    needs.
+    """
 
     user: str
     packages: tuple[Package, ...]
@@ -63,12 +65,12 @@ SCORERS = {
 
 
 def find_missing_packages(packages: Iterable[Package]) -> list[Package]:
-    """Those that are not installed."""
+    """Return the packages that are not installed."""
     return [each for each in dict.fromkeys(packages) if util.find_spec(each.module) is None]
 
 
 def list_needs(params: Params, settings: machine.Machine) -> Iterator[Need]:
-    """What needs packages, and which: each role, and keys of params.yaml and machine.yaml."""
+    """Yield each role or key of params.yaml and machine.yaml with the packages that it needs."""
     yield from (Need(f"fetch.{name}", DATA) for name in params.fetch)
     yield from _list_model_needs(params, settings)
     yield from _list_training_needs(params, settings)
@@ -76,9 +78,9 @@ def list_needs(params: Params, settings: machine.Machine) -> Iterator[Need]:
 
 
 def check_packages(params: Params) -> None:
-    """Raise MissingExtra naming all packages that the stages will import and that are not installed.
+    """Raise MissingExtra naming all packages that stages will import and that are not installed.
 
-    Raises BadParams at weights that come as a package, if that is not installed.
+    Raises BadParams if weights that are distributed as a package are not installed.
     """
     needs = list(list_needs(params, machine.load_machine()))
     missing = find_missing_packages(package for need in needs for package in need.packages)
@@ -88,7 +90,7 @@ def check_packages(params: Params) -> None:
     modules = ", ".join(dict.fromkeys(each.module for each in missing))
     users = ", ".join(dict.fromkeys(need.user for need in needs if {*need.packages} & {*missing}))
     extras = list(dict.fromkeys(each.extra for each in missing))
-    without = ", or take the preset data-only, which needs no torch" if "train" in extras else ""
+    without = ", or use the preset data-only, which needs no torch" if "train" in extras else ""
     raise MissingExtra(
         f"params.yaml: packages are not installed: {modules}; needed by: {users}; "
         f"install them with: {install_command(*extras)}{without}"
@@ -106,7 +108,7 @@ def _check_weights_packages(params: Params) -> None:
 
 
 def explain_missing_packages(params: Params, settings: machine.Machine) -> dict[str, str]:
-    """Who lacks packages, by role or key: "the package 'vllm' is not installed; install it with: …"."""
+    """Return, by role or key, the message for missing packages: "the package 'vllm' is not installed; …"."""
     found: dict[str, list[Package]] = {}
     for need in list_needs(params, settings):
         found.setdefault(need.user, []).extend(find_missing_packages(need.packages))
@@ -118,7 +120,9 @@ def explain_missing_packages(params: Params, settings: machine.Machine) -> dict[
 
 
 def _list_model_needs(params: Params, settings: machine.Machine) -> Iterator[Need]:
-    """What the models of roles and of the evaluation need; in workers of Ray, Ray alone."""
+    """Yield the needs of models of roles and of the evaluation; in workers of Ray, only Ray is needed
+    here.
+    """
     models: dict[str, ChatModel | Weights] = {
         **chat_models(params.models),
         **measure_models(params.measures),
@@ -151,7 +155,7 @@ def _is_quantized(settings: Finetune) -> bool:
 
 
 def _list_benchmark_needs(params: Params) -> Iterator[Need]:
-    """Scorers are needed where some model is asked."""
+    """Yield the needs of benchmarks; without evaluated models no benchmark runs."""
     for name, settings in params.evaluate.benchmarks.items() if params.evaluate.models else ():
         which = settings.benchmark or name
         if which.startswith(LM_EVAL):

@@ -1,4 +1,4 @@
-"""Files that params name: they must be there, under a path that a shell and DVC take."""
+"""Check files that params name: they must exist, under a path that a shell and DVC accept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNSAFE = re.compile(r"['\"\\\x00-\x1f\x7f]")
 
 
 def check_path_name(key: str, name: str) -> None:
-    """A path that stages depend on; DVC takes none that is relative and outside the repository."""
+    """Check a path that stages depend on; DVC accepts no relative path outside the repository."""
     if _UNSAFE.search(name):
         raise BadParams(
             f"params.yaml: {key} is {name!r}, which goes into a shell's command; "
@@ -26,9 +26,9 @@ def check_path_name(key: str, name: str) -> None:
 
 
 def check_file(key: str, name: str, wanted: str) -> None:
-    """A file that stages depend on."""
+    """Check a file that stages depend on."""
     check_path_name(key, name)
     inside = Path(os.path.normpath(name))
     if not inside.is_file():
-        found = "is no file" if inside.exists() else "does not exist"
+        found = "is not a file" if inside.exists() else "does not exist"
         raise BadParams(f"params.yaml: {key} '{name}' {found}; expected {wanted}")

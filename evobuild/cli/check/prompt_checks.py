@@ -1,4 +1,4 @@
-"""The folder of prompts: it is there, and has every template that these params need."""
+"""Check that the folder of prompts exists and has every template that these params need."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ SHOWN = 5
 def check_prompts(values: Mapping[str, Any]) -> None:
     """Raise BadParams if the folder, or a template in it, is missing; BadInput if one is no template.
 
-    values: params as they stand in the file. Templates are read from the current folder of prompts.
+    Templates are read from the current folder of prompts.
+
+    Args:
+        values: the content of params.yaml.
     """
     folder = current_folder()
     check_path_name("prompts", str(folder))
@@ -43,7 +46,7 @@ def check_prompts(values: Mapping[str, Any]) -> None:
 
 
 def _list_needed_prompts(values: Mapping[str, Any]) -> set[str]:
-    """The prompts that stages may render under these params, and others that dvc.yaml names."""
+    """List the prompts that stages may render under these params, and others that dvc.yaml names."""
     running = {each.stage.name for each in stage_instances(values)}
     found: set[str] = set()
     for each in import_declared_stages():

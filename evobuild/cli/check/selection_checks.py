@@ -1,4 +1,4 @@
-"""What params say of the choice of rows: each contradiction with what is made and measured."""
+"""Check the params of selection against the rows and measurements that the pipeline produces."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _check_weights(params: Params) -> None:
 
 
 def _check_measurements(params: Params) -> None:
-    """What rows are chosen by must be measured."""
+    """Check that every metric that selection reads is measured."""
     asked = _list_metrics(params.select)
     for key, metric in asked:
         if metric not in (known := (*all_metrics(), RANDOM)):
@@ -64,7 +64,7 @@ def _check_measurements(params: Params) -> None:
     for what, switch in _list_needed_params(params.select, asked):
         if switch in off:
             raise BadParams(
-                f"params.yaml: select.{what}, but {switch} switches that off; "
+                f"params.yaml: select.{what}, but {switch} disables that; "
                 f"expected another choice, or {switch} set"
             )
     if any(metric == "tags" for _, metric in asked) and params.tag.rows is not None:
@@ -74,14 +74,14 @@ def _check_measurements(params: Params) -> None:
 
 
 def _list_metrics(given: Select) -> list[tuple[str, str]]:
-    """The metrics that select reads, each behind the key that asks for it."""
+    """List the metrics that `select` reads, each with the key that names it."""
     asked = [("by", metric) for metric in given.by]
     asked += [("filters.ranges", name) for name in given.filters.ranges]
     return asked + ([("filters.max_ifd", "ifd")] if given.filters.max_ifd is not None else [])
 
 
 def _list_needed_params(given: Select, asked: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What select needs measured, in words, each with the param that switches it off."""
+    """List what `select` needs measured, in words, each with the param that disables it."""
     needed = [
         (f"{key} asks for {metric}", all_metrics()[metric].switch)
         for key, metric in asked
@@ -95,7 +95,7 @@ def _list_needed_params(given: Select, asked: list[tuple[str, str]]) -> list[tup
 
 
 def _find_disabled_params(params: Params) -> set[str]:
-    """The params that switch a measure off as they are."""
+    """Return the params that currently disable a measurement."""
     off = {f"models.{role}" for role, model in params.models if model is None}
     return off if "score" in params.rate.measures else off | {"rate.measures"}
 

@@ -1,4 +1,4 @@
-"""What params say of training: each base's own settings, and whether what is trained on will be there."""
+"""Check the params of training: each base's own settings, and that its training data will exist."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def _check_data(params: Params) -> None:
     if is_dpo and not params.autoif.sample.count:
         raise BadParams(
             f"params.yaml: finetune.method is dpo on the pairs of {data}, but autoif.sample.count is 0, "
-            "so that there are none; expected answers to compare, or the method sft"
+            "so no pair is made; set autoif.sample.count, or use the method sft"
         )
 
 
 def _check_template(key: str, template: str) -> None:
-    """A template of one's own is a file; it goes into no command, but into the settings that DVC compares."""
+    """Check that a custom chat template is a file."""
     if template.endswith((".jinja", ".j2")):
         check_file(key, template, "a Jinja file with a chat template")

@@ -1,1 +1,1 @@
-"""`evobuild explain`: the life of one row."""
+"""`evobuild explain`: the history of one row."""

@@ -1,6 +1,6 @@
-"""A row's life as text: the seed row, what each round asked and got, what it was worth, and why it ended.
+"""Format the history of one row: its seed row, each round's prompt and reply, measurements, and the outcome.
 
-Texts of rows are data: each line of one begins with a bar, and whatever a terminal would obey is shown.
+Texts of rows are untrusted: each of their lines begins with a bar, and control characters are escaped.
 """
 
 from __future__ import annotations
@@ -36,9 +36,13 @@ NEIGHBOUR = measure_of("diversity").said
 
 
 def explain_row(beginning: str | None, seed: int | None = None) -> str:
-    """Tell the life of the row whose id begins so; of a random row without one, which a seed draws again.
+    """Format the history of the row whose id has this prefix.
 
-    Raises UserError if no id or more than one begins so, or if what is needed is not here.
+    Args:
+        beginning: prefix of the row's id; None: a random row.
+        seed: of the random row.
+
+    Raises UserError if the prefix matches no id or several, or if a needed table is missing.
     """
     params = load_params(PARAMS, ExplainParams)
     key = draw_row_id(params, seed) if beginning is None else beginning
@@ -56,7 +60,7 @@ def _format_history(life: RowHistory, params: ExplainParams) -> Iterator[str]:
         yield from _format_row(life, params)
     if life.missing:
         yield ""
-        yield f"Not here, so left out: {', '.join(map(str, life.missing))} (dvc pull brings what was pushed)"
+        yield f"Missing, so left out: {', '.join(map(str, life.missing))} (get pushed files with: dvc pull)"
     yield ""
     yield from source_text.format_sources(life, params)
 
@@ -127,7 +131,7 @@ def _format_input(row: Instruction) -> Iterator[str]:
 
 
 def _format_responder_prompt(row: Instruction, prompt: str) -> Iterator[str]:
-    """What the responder was asked, unless it is the instruction and the input as they stand."""
+    """Format the responder's prompt, unless it is just the instruction and the input."""
     template = response_template(prompt)
     if template != PLAIN:
         asked = chat_messages(row, template)[-1].content
@@ -158,7 +162,7 @@ def _format_origin(row: Instruction, origin: Origin, above: Instruction) -> Iter
 
 
 def mark_changes(above: Instruction, row: Instruction) -> str:
-    """Mark what a row's instruction has lost and won against its parent's, by words."""
+    """Mark the words that a row's instruction lost and gained compared with its parent's."""
     marks = {"equal": ("", ""), "delete": ("[-", "-]"), "insert": ("{+", "+}")}
     parts = []
     for kind, text in compare_words(above.instruction, row.instruction):
@@ -168,7 +172,7 @@ def mark_changes(above: Instruction, row: Instruction) -> str:
 
 
 def format_attempts(failed: Sequence[Attempt]) -> Iterator[str]:
-    """Tell of attempts that failed, each with its reply."""
+    """Format failed attempts, each with its reply."""
     for each in failed:
         yield to_one_line(f"  attempt {each.number + 1} failed: {join_reason(each.reason, each.detail)}")
         yield from quote_text("its reply", each.reply) if each.reply else ["  its reply was empty"]
@@ -193,7 +197,7 @@ def _format_outcome(outcome: RowOutcome, pool: str, params: ExplainParams) -> It
 
 
 def _format_measurements(outcome: RowOutcome, pool: str, params: ExplainParams) -> Iterator[str]:
-    """What was measured of the row, and what it shares with evaluation sets."""
+    """Format the row's measurements, and the text that it shares with evaluation sets."""
     for said, values in outcome.measured_lines():
         where = f" of {pool}, {params.diversity.distance} distance" if said == NEIGHBOUR else ""
         yield to_one_line(f"  {said}{where}: {values}")
@@ -211,4 +215,4 @@ def _format_descendants(sequel: Descendants) -> Iterator[str]:
         yield f"In {sequel.round} it was lost:"
         yield from format_attempts(sequel.failed)
     else:
-        yield f"In {sequel.round} nothing came of it"
+        yield f"In {sequel.round} it has no child"

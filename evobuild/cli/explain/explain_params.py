@@ -1,4 +1,4 @@
-"""What `explain` reads of params.yaml."""
+"""The params that `explain` reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evobuild.sandbox.params import Limits
 
 
 class ExplainParams(ReportParams, RendersPrompts):
-    """All that the life of a row may be told from."""
+    """Every section that the history of a row may need."""
 
     autoif: AutoIF
     respond: Respond

@@ -1,6 +1,6 @@
-"""What a stage's outs came from, as dvc.lock has it: values of params.yaml, seed data, prompts, the method.
+"""Read from dvc.lock what a stage's outs were built from: params, seed data, prompts, the method.
 
-dvc.lock is what was run; params.yaml and the files at hand may have changed since, and that is said.
+dvc.lock records what was run. Files that have changed since are marked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOCK = Path("dvc.lock")
 
 
 class File(NamedTuple):
-    """A file that was read or written. md5: as it was then. change: '' if it is still so, else what is."""
+    """A file that was read or written. md5: at that time. change: '' if unchanged, else its current state."""
 
     path: str
     md5: str
@@ -26,7 +26,7 @@ class File(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What stages of the same settings were run with. changed: outs that are others than they wrote."""
+    """The inputs of stages that ran with the same params and files. changed: outs that differ from theirs."""
 
     stages: tuple[str, ...]
     params: dict[str, Any]
@@ -35,9 +35,9 @@ class Source(NamedTuple):
 
 
 def read_sources(stages: Sequence[str], lock: Path = LOCK) -> list[Source]:
-    """Read what stages, such as "evolve@r1", came from; those that dvc.lock lacks are left out.
+    """Read the inputs of stages such as "evolve@r1"; stages that dvc.lock lacks are left out.
 
-    Stages with the same params and files are put together.
+    Stages with the same params and files are merged.
 
     Raises BadInput if dvc.lock is not as it should be.
     """
@@ -64,7 +64,7 @@ def _build_source(name: str, entry: dict[str, Any]) -> Source:
 
 
 def read_locked_stages(lock: Path = LOCK) -> dict[str, Any]:
-    """Read the stages that dvc.lock has, by address; none without one. Raises BadInput if it is none."""
+    """Read the stages of dvc.lock, by address; {} without the file. Raises BadInput if it is malformed."""
     if not lock.exists():
         return {}
     try:
@@ -74,13 +74,13 @@ def read_locked_stages(lock: Path = LOCK) -> dict[str, Any]:
 
 
 def _is_text(path: str) -> bool:
-    """Whether a dep is a prompt, a method or seed data; code and tables are others."""
+    """Whether a dep is a prompt, a method or seed data, not code or a table."""
     made = ("evobuild", "stages/", "models/", "data/")
     return path.startswith("data/raw/") or path == "data/method.txt" or not path.startswith(made)
 
 
 def _list_files(dep: dict[str, Any]) -> list[File]:
-    """The file that a dep is; of a folder that is still as it was, each of its files."""
+    """List a dep's file; for an unchanged folder, each of its files."""
     file = _build_file(dep)
     if file.change or not Path(file.path).is_dir():
         return [file]
@@ -94,7 +94,7 @@ def _build_file(entry: dict[str, Any]) -> File:
 
 
 def compute_dvc_md5(path: Path) -> str:
-    """Hash a file or a folder as DVC does, '' if it is not here."""
+    """Hash a file or folder as DVC does; '' if it is missing."""
     if path.is_file():
         return _hash_bytes(path.read_bytes())
     if not path.is_dir():

@@ -1,6 +1,6 @@
-"""Lines of what `explain` prints. Texts of rows are data: each line of one begins with a bar.
+"""Quote texts of rows for a terminal: each of their lines begins with a bar.
 
-Whatever a terminal would obey is shown instead.
+Control characters are escaped, since the texts are untrusted.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from evobuild.core.control_characters import on_terminal
 
 
 def join_reason(reason: str, detail: str) -> str:
-    """Put a reason and its detail, which may be '', together."""
+    """Join a reason with its detail, which may be ''."""
     return f"{reason} ({detail})" if detail else reason
 
 
 def to_one_line(text: str) -> str:
-    """Make a text of rows fit within a line of ours."""
+    """Put a text of rows on one line, with control characters escaped."""
     return on_terminal(" ".join(text.split("\n")))
 
 
 def quote_text(title: str, content: str) -> Iterator[str]:
-    """Lay out a text of rows under a title."""
+    """Yield a title, then the lines of a text of rows, each behind a bar."""
     yield f"  {to_one_line(title)}"
     for line in content.split("\n"):
         yield f"  │ {on_terminal(line)}".rstrip()

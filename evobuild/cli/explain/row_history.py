@@ -1,7 +1,7 @@
-"""The life of one row, read from the tables and, for a reply that no table holds, from the reply cache.
+"""Read the history of one row from the tables; a reply that no table has comes from the reply cache.
 
-No model is asked. Prompts are rendered again from what git and DVC hold. A table that is not here is
-named, and what it would have told is left out.
+No model is called. Prompts are rendered again from the files at hand. A missing table is reported, and its
+part of the history is left out.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ REPLIES_OF = DATA / "replies"
 CANDIDATES_IN = DATA / "optimization/candidates.parquet"
 HELD_OUT = DATA / "held_out.parquet"
 SHOWN = 5
-"""Ids that an ambiguous beginning is answered with."""
+"""Ids listed for an ambiguous prefix."""
 LEAST_ALIKE = 3
-"""Letters with which an id must begin as well to be near another."""
+"""Shortest common prefix, in characters, of ids that are suggested for an unknown one."""
 
 
 class Attempt(NamedTuple):
@@ -53,11 +53,11 @@ class Attempt(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """How a child came to be.
+    """How a child was made.
 
-    prompt: '' if what it was rendered from is not here; source: what that is, or what is lacking.
-    reply: None if neither its table nor the store has it; place: where it was found. reasoning: what the
-    evolver thought before it, '' if nothing.
+    prompt: '' if its template or method is missing; source: their path, or what is missing.
+    reply: None if neither its table nor the cache has it; place: where it was found. reasoning: the evolver's
+    reasoning before the reply, '' if none.
     """
 
     prompt: str
@@ -70,9 +70,9 @@ class Origin(NamedTuple):
 
 
 class HistoryEntry(NamedTuple):
-    """A row of the line. origin: None for a seed row and in a branch; outcome: None for a held-out row.
+    """A row of the lineage. origin: None for a seed row and in a branch; outcome: None for a held-out row.
 
-    verification: of a row of a branch.
+    verification: set only for a row of a branch.
     """
 
     row: Instruction
@@ -82,7 +82,7 @@ class HistoryEntry(NamedTuple):
 
 
 class Descendants(NamedTuple):
-    """What a later round made of the row: children, or no child after failed attempts."""
+    """The row's children in a later round, or the failed attempts if it has none."""
 
     round: str
     children: tuple[str, ...]
@@ -90,10 +90,10 @@ class Descendants(NamedTuple):
 
 
 class RowHistory(NamedTuple):
-    """A row with its ancestors, the seed row first, and what came of it later.
+    """A row with its ancestors, the seed row first, and its descendants.
 
-    lost: why it never became a row, if the stage seed lost it; constraint: what it is if it is no row but a
-    constraint of a branch; in both cases there is no chapter.
+    lost: the reject, if the stage `seed` rejected it. constraint: set if the id is that of a branch's
+    constraint, not of a row. In both cases `chapters` is empty.
     """
 
     id: str
@@ -105,34 +105,37 @@ class RowHistory(NamedTuple):
 
 
 def read_history(beginning: str, params: ExplainParams) -> RowHistory:
-    """Read the life of the row whose id begins so; that of a failed attempt is the life of its parent.
+    """Read the history of the row whose id has this prefix; the id of a failed attempt gives its parent.
 
-    Raises UserError if no id or more than one begins so, or if an ancestor's table is not here;
-    BadInput if a table is not as it should be.
+    Raises UserError if the prefix matches no id or several, or if an ancestor's table is missing;
+    BadInput if a table is malformed.
     """
     return _Reader(params, outcomes.Tables()).read_row(beginning.strip().partition("-")[0])
 
 
 def draw_row_id(params: ExplainParams, seed: int | None) -> str:
-    """Draw the id of a row of all rounds and branches. seed: null draws another each time.
+    """Sample the id of a row from all rounds and branches.
 
-    Raises UserError if there is no row.
+    Args:
+        seed: the same seed gives the same row; None: a different one each time.
+
+    Raises UserError if no round has a row.
     """
     return _Reader(params, outcomes.Tables()).draw_row_id(seed)
 
 
 def _id_prefix_range(text: str) -> IdRange:
-    """The ids that begin so: of a large table one file is opened, and of that one range read."""
+    """Return the range of ids with this prefix, so that a large table is read only where it can match."""
     return IdRange(text, text + chr(sys.maxunicode))
 
 
 def _single_id_range(key: str) -> IdRange:
-    """The span of one id."""
+    """Return the range that has only this id."""
     return IdRange(key, key + "\0")
 
 
 class _Reader:
-    """Reads tables that are here, and remembers those that are not."""
+    """Reads the tables that exist, and records those that are missing."""
 
     def __init__(self, params: ExplainParams, where: outcomes.Tables) -> None:
         self._params = params
@@ -179,17 +182,17 @@ class _Reader:
         return HistoryEntry(row, self._read_origin(row, parent) if parent else None, outcome, None)
 
     def _read_outcome(self, row: Instruction) -> RowOutcome:
-        # Nothing of it stands in the tables of other pools.
+        # Tables of other pools have no rows of this one: skip reading them.
         pools = {name: pool for name, pool in self._params.pools.items() if name == row.round}
         params = self._params.model_copy(update={"pools": pools})
         found = outcomes.row_outcomes([row.id], params, self._where, self._read_table)[row.id]
         if not any(path.parent == self._where.contamination for path in self._missing):
             return found
-        # Of sets that are not here it is not known whether a row shares text with them.
+        # Without a set's table, whether the row shares text with it is unknown.
         return found._replace(overlaps=found.overlaps or None)
 
     def _find_rows(self, text: str) -> Iterator[tuple[str, tuple[Instruction, bool] | Reject | str]]:
-        """Rows, held-out rows and lost seed rows whose id begins so; of a constraint the branch."""
+        """Yield rows, held-out rows, rejected seed rows and constraints whose id is in the prefix's range."""
         begins = _id_prefix_range(text)
         names = [SEED_ROUND, *self._params.rounds]
         for path, held_out in [*((self._round_path(name), False) for name in names), (HELD_OUT, True)]:
@@ -204,7 +207,7 @@ class _Reader:
     def _find_branch_rows(
         self, name: str, begins: IdRange
     ) -> Iterator[tuple[str, tuple[Instruction, bool] | str]]:
-        """Rows of a branch, lost ones too, by their id or that of an answer; then its constraints."""
+        """Yield a branch's rows, rejected ones included, by their id or an answer's; then its constraints."""
         answered = self._read_table(verification.branch_table_path(name, "answers"), ANSWERS, span=begins)[
             "row"
         ].to_list()
@@ -238,15 +241,15 @@ class _Reader:
     def _list_names(self) -> list[str]:
         return [SEED_ROUND, *self._params.rounds, *self._params.branches]
 
-    def _read_ids(self, span: IdRange = EVERY_ID) -> pl.Series:
-        """Ids of a span of the rows of all rounds and branches, sorted."""
+    def _read_ids(self, span: Span = EVERY_ID) -> pl.Series:
+        """Read the ids in a range from all rounds and branches, sorted."""
         paths = [self._round_path(name) for name in self._list_names()]
         self._missing |= {path: None for path in paths if not path.exists()}
         found = [tables.read(path, INSTRUCTIONS, ["id"], span) for path in paths if path.exists()]
         return pl.concat([pl.Series("id", [], pl.String), *(each["id"] for each in found)]).sort()
 
     def _find_nearest_ids(self, text: str) -> list[str]:
-        """Some ids that begin as far as any does like a text, none if that is a letter or two."""
+        """Find some ids with the longest common prefix, of at least LEAST_ALIKE characters."""
         ids = self._read_ids(_id_prefix_range(text[:LEAST_ALIKE]))
         for length in range(len(text) - 1, LEAST_ALIKE - 1, -1):
             found = ids.filter(ids.str.starts_with(text[:length]))
@@ -255,14 +258,14 @@ class _Reader:
         return []
 
     def draw_row_id(self, seed: int | None) -> str:
-        """Draw an id. Raises UserError if there is none."""
+        """Sample an id. Raises UserError if no round has a row."""
         ids = self._read_ids()
         if not ids.len():
             raise UserError(f"there is no row of {', '.join(self._list_names())} yet: run evobuild repro")
         return str(ids[random.Random(seed).randrange(ids.len())])
 
     def _iterate_ancestors(self, row: Instruction) -> Iterator[Instruction]:
-        """The row's ancestors from the seed on, then the row."""
+        """Yield the row's ancestors, the seed row first, then the row."""
         if row.parent_id:
             round_ = self._params.rounds.get(row.round)
             path = self._round_path(round_.parent if round_ else SEED_ROUND)
@@ -276,7 +279,7 @@ class _Reader:
         yield row
 
     def _read_failures(self, name: str, parent: str) -> tuple[str, tuple[Attempt, ...]]:
-        """The operation and the failed attempts of a round at a parent."""
+        """Read the operation and the failed attempts of a round for a parent."""
         path = self._where.failures / f"{name}.parquet"
         table = self._read_table(path, FAILURES, where=pl.col("row") == parent)
         found = table.sort("attempt").select("operation", "attempt", "reason", "detail", "reply").rows()
@@ -301,7 +304,7 @@ class _Reader:
         return Origin(prompt, source, failed, len(failed), *found)
 
     def _iterate_methods(self) -> Iterator[tuple[str, str]]:
-        """Every method that may have been used, with the place of its text."""
+        """Yield every method that may have been used, with the path of its text."""
         given = self._params.evolve
         files = METHOD, Path(given.file), *map(Path, strategies.method_files(given))
         yield from prompts_sent.known_methods(*files)
@@ -311,7 +314,7 @@ class _Reader:
                 yield f"{CANDIDATES_IN}, candidate {key}", method
 
     def _find_stored_reply(self, row: Instruction, prompt: str, number: int) -> Reply | None:
-        """Look a reply up in the store by what was asked."""
+        """Look up a reply in the cache by its request."""
         file, evolver = sqlite_cache.replies_file(), self._params.models.evolver
         if not file.exists() or str(evolver) != row.evolver:
             return None

@@ -1,4 +1,4 @@
-"""The params and texts behind a row's line, as text."""
+"""Format the params and files from which a row's lineage was built."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from evobuild.core.stages import branch_addresses, pool_addresses
 from evobuild.evolution.strategies import reads_optimized
 
 CHOSEN_FROM = {"evolve": "evolve", "respond": OWN, "sample": OWN}
-"""Folders, below that of all prompts, of which a stage reads those that params name."""
+"""Subfolders of prompts/ from which a stage reads only the files that params name."""
 
 
 def format_sources(life: RowHistory, params: ExplainParams) -> Iterator[str]:
-    """Tell what a line came from, by stage; as it is now where dvc.lock knows nothing."""
+    """Format the inputs of a lineage by stage; without dvc.lock, the current params and files."""
     used = {chapter.origin.source for chapter in life.chapters if chapter.origin}
     asked = str(prompt_file(response_template(params.respond.prompt)))
     known = read_sources(_list_stages(life, params))
@@ -35,7 +35,7 @@ def format_sources(life: RowHistory, params: ExplainParams) -> Iterator[str]:
 
 
 def _format_source(source: Source, used: set[str]) -> Iterator[str]:
-    """What one stage came from; of a folder of prompts only those used in the line."""
+    """Format the inputs of one stage; of a folder of prompts only those that the lineage used."""
     yield f"  {', '.join(source.stages)}"
     folder = CHOSEN_FROM.get(source.stages[0].partition("@")[0])
     for file in source.files:
@@ -59,7 +59,7 @@ def _format_current_sources(life: RowHistory, params: ExplainParams, used: set[s
 
 
 def _list_stages(life: RowHistory, params: ExplainParams) -> list[str]:
-    """The stages that the line went through, in order."""
+    """List the stages that the lineage went through, in order."""
     if life.constraint:
         return branch_addresses(params.branches)
     line = [chapter.row.round for chapter in life.chapters]

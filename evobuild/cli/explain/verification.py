@@ -1,7 +1,7 @@
-"""What the AutoIF branch knows of a constraint, and of a row that has one; read from its tables.
+"""Read the verification of a constraint, and of a row with one, from the tables of an AutoIF branch.
 
-A step's rejects are found by the ids that it gives them: "<constraint id>-<number>" for a reply without a
-verifier, a hash of row and number for a reply that is no answer. What a table lacks is left out.
+Rejects are found by the ids that their step assigns: "<constraint id>-<number>" for a reply without a
+verifier, a hash of row and number for a reply without an answer. Missing tables are left out.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ DATA = Path("data")
 class Function(NamedTuple):
     """A function that was written for a constraint. number: of the reply, from 0.
 
-    tried: on the cases; not so if it repeats another. place: among those that judge answers, from 0; None if
-    it is none of them. accuracy: None if it is not known. error: why it gave no verdict, else ''. meaning:
-    what it checks, in words; '' if nobody said.
+    tried: run on the cases; False if it repeats another. place: its position, from 0, among the functions
+    that check answers; None if it does not check any. accuracy: None if unknown. error: why it gave no
+    verdict, else ''. meaning: what it checks, in words; '' without a back-translation.
     """
 
     number: int
@@ -78,8 +78,8 @@ class Constraint(NamedTuple):
 class Answer(NamedTuple):
     """A reply to a row. number: from 0. verdicts: of each function in its place.
 
-    accuracy: None if it was not checked. judged: whether the judge was asked; score: 0 to 10, None if
-    there is none. taken: it is the row's output. loss: why the reply is no answer.
+    accuracy: None if it was not checked. judged: whether the judge was called; score: 0 to 10, None without
+    a score. taken: whether it is the row's output. loss: why the reply was rejected.
     """
 
     number: int
@@ -93,7 +93,7 @@ class Answer(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """What is known of a row. constraint: None if its table is not here."""
+    """The verification of a row. constraint: None if its table is missing."""
 
     constraint: Constraint | None
     answers: tuple[Answer, ...]
@@ -101,7 +101,7 @@ class Verification(NamedTuple):
 
 
 def read_verification(row: Instruction, branch: str, count: int, table: Reader) -> Verification:
-    """Read what the branch knows of a row. count: of replies to it. Raises BadInput as `table` does."""
+    """Read the verification of a row. count: of replies to it. Raises BadInput as `table` does."""
     losses = tuple(_read_rejects(branch, "quality", table, lambda key: key == row.id))
     found = tuple(_read_answers(row, branch, count, table))
     ids = table(branch_table_path(branch, "constraints"), CONSTRAINTS)["id"]
@@ -110,7 +110,7 @@ def read_verification(row: Instruction, branch: str, count: int, table: Reader) 
 
 
 def read_constraint(key: str, branch: str, table: Reader) -> Constraint | None:
-    """Read what the branch knows of a constraint; None if its table has or is none."""
+    """Read the verification of a constraint; None if its table is missing or does not have it."""
     for _, text, origin, model in (
         table(branch_table_path(branch, "constraints"), CONSTRAINTS).filter(id=key).iter_rows()
     ):
@@ -128,7 +128,7 @@ def read_constraint(key: str, branch: str, table: Reader) -> Constraint | None:
 
 
 def branch_table_path(branch: str, name: str) -> Path:
-    """Where a table of a branch lies."""
+    """Return the path of a branch's table."""
     return DATA / branch / f"{name}.parquet"
 
 
@@ -140,7 +140,7 @@ def _read_rejects(branch: str, step: str, table: Reader, wanted: Callable[[str],
 
 
 def _read_failed_verifiers(key: str, branch: str, table: Reader) -> Iterator[tuple[int, Loss]]:
-    """The replies about a constraint that hold no function."""
+    """Yield the rejected replies without a function for a constraint."""
     rejects = table(DATA / f"rejects/{file_stem('verifiers', branch)}.parquet", REJECTS)
     own = rejects.filter(pl.col("id").str.starts_with(f"{key}-"))
     for each, *why in own.select(list(REJECTS)).iter_rows():
@@ -151,7 +151,7 @@ def _read_functions(key: str, branch: str, table: Reader) -> list[Function]:
     own = pl.col("constraint_id") == key
     verdicts = table(branch_table_path(branch, "function_verdicts"), FUNCTION_VERDICTS).filter(own)
     of_verifier: dict[str, dict[str, Any]] = {each["id"]: each for each in verdicts.to_dicts()}
-    # As crosscheck puts them, which is the order of an answer's verdicts.
+    # The order in which crosscheck writes them: an answer's verdicts follow it.
     kept = verdicts.filter("kept").sort("accuracy", "number", descending=[True, False])["id"]
     places = {each: place for place, each in enumerate(kept)}
     said = table(branch_table_path(branch, "backtranslations"), BACKTRANSLATIONS).filter(own)

@@ -1,4 +1,4 @@
-"""What verifiers said of a constraint and of answers, as text: a row's life in the AutoIF branch."""
+"""Format the verification of a constraint and of answers in an AutoIF branch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from evobuild.core.instructions import Instruction
 from evobuild.reporting.outcomes import Loss
 
 MOST = 10
-"""The best score of a judge."""
+"""The highest score of a judge."""
 
 
 def format_verification(row: Instruction, query: str, constraint: Constraint | None) -> Iterator[str]:
-    """Tell how a row of the branch was made. query: where that is from."""
+    """Format how a row of the branch was composed. query: its source."""
     yield to_one_line(f"  composed of {query} and a constraint")
     if constraint:
         yield from format_constraint(constraint)
@@ -25,13 +25,13 @@ def format_verification(row: Instruction, query: str, constraint: Constraint | N
 
 
 def format_checks(answers: Iterable[Answer]) -> Iterator[str]:
-    """Tell how the answers to a row of the branch were checked and judged."""
+    """Format the checks and scores of the answers to a row."""
     for answer in answers:
         yield from _format_answer(answer)
 
 
 def format_constraint(constraint: Constraint) -> Iterator[str]:
-    """Tell where a constraint came from, how its functions and cases fared, and where it was lost."""
+    """Format a constraint's origin, the results of its functions and cases, and where it was rejected."""
     invented = f"invented by {constraint.model} in {constraint.origin}"
     yield from quote_text(
         f"constraint {constraint.id}, {_format_origin(constraint, invented)}", constraint.text
@@ -48,7 +48,7 @@ def format_constraint(constraint: Constraint) -> Iterator[str]:
 
 
 def format_reject(loss: Loss) -> Iterator[str]:
-    """Tell where something was lost, and why."""
+    """Format a reject: its stage and reason, and the reply."""
     yield to_one_line(f"  lost by {loss.stage}: {join_reason(loss.reason, loss.detail)}")
     if loss.reply:
         yield from quote_text("the reply", loss.reply)

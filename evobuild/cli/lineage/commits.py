@@ -1,6 +1,6 @@
-"""The commit that made a file, found in the history of dvc.lock, and what params and prompts it had.
+"""Find the commit that first recorded a file in dvc.lock, and extract its params and prompts.
 
-dvc.lock names each file that a stage wrote by its MD5, so the oldest commit whose dvc.lock holds it made it.
+dvc.lock has the MD5 of every file that a stage wrote, so the oldest commit with that MD5 made the file.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Commit(NamedTuple):
 
 
 def find_commit(digest: str) -> Commit | None:
-    """Find the commit that made what has this MD5; None if none did yet, or without git."""
-    # Those in which the number of its mentions changed, the oldest first.
+    """Find the commit that made the content of this MD5; None if it is uncommitted, or without git."""
+    # -S lists commits in which the number of mentions changed; --reverse puts the oldest first.
     found = _run_git("log", "--reverse", "--format=%H%x00%cI%x00%s", f"-S{digest}", "--", str(LOCK))
     lines = found.decode(errors="replace").splitlines() if found else []
     return Commit(*lines[0].split("\0", 2)) if lines else None
@@ -47,9 +47,13 @@ def find_commit(digest: str) -> Commit | None:
 
 @contextmanager
 def extract_files(commit: Commit | None, method: str) -> Iterator[Path]:
-    """A folder with params.yaml, prompts and dvc.lock of a commit, and a method in data/method.txt.
+    """Yield a folder with params.yaml, prompts and dvc.lock of a commit, and a method in data/method.txt.
 
-    commit: None for those that are here. It has the file of `evolve.file`, too, if git has that.
+    The file of `evolve.file` is included if git has it.
+
+    Args:
+        commit: None: use the files at hand.
+        method: text of data/method.txt.
 
     Raises UserError if the commit has no params.yaml.
     """
@@ -71,7 +75,7 @@ def extract_files(commit: Commit | None, method: str) -> Iterator[Path]:
 
 
 def list_own_methods(params: dict[str, Any]) -> list[str]:
-    """The files of methods that params name: `evolve.file`, and those of `evolve.methods`."""
+    """List the files of methods that params name: `evolve.file`, and those of `evolve.methods`."""
     file, by_domain = find_param(params, "evolve.file"), find_param(params, "evolve.methods")
     named = by_domain.values() if isinstance(by_domain, dict) else ()
     return [each for each in (file, *method_paths(named)) if isinstance(each, str)]
@@ -92,7 +96,7 @@ def _unpack(commit: Commit, folder: Path, *names: str) -> None:
 
 
 def _add_file(commit: Commit | None, name: str, folder: Path) -> None:
-    """Add a file that params name, unless it lies outside or is not there."""
+    """Add a file that params name, unless it is missing or outside the folder."""
     target = (folder / name).resolve()
     if folder.resolve() not in target.parents:
         return
@@ -112,19 +116,21 @@ def _read_committed_file(commit: Commit, name: str) -> bytes | None:
 
 
 def read_params(folder: Path) -> dict[str, Any]:
-    """Read the params of a folder, as they stand there. Raises BadParams."""
+    """Read params.yaml of a folder without validation: it may be of another version. Raises BadParams."""
     found: dict[str, Any] = read_yaml(folder / PARAMS)
     return found
 
 
 def find_prompt_folder(folder: Path) -> Path:
-    """The folder of prompts that the params in a folder name; `prompts` in those of older versions."""
+    """Return the folder of prompts that a folder's params name; params of older versions name none:
+    `prompts`.
+    """
     name = find_param(read_params(folder), "prompts")
     return Path(os.path.normpath(name)) if isinstance(name, str) else FOLDER
 
 
 def find_param(values: dict[str, Any], key: str) -> Any:
-    """The value of a dotted key; None if there is none, as in params of another version."""
+    """Return the value of a dotted key; None if it is missing, as in params of another version."""
     found: Any = values
     for name in key.split("."):
         found = found.get(name) if isinstance(found, dict) else None
@@ -132,12 +138,12 @@ def find_param(values: dict[str, Any], key: str) -> Any:
 
 
 def find_changed_params(values: dict[str, Any]) -> dict[str, Any]:
-    """Find the params that are not the shipped ones, by dotted key."""
+    """Find the params that differ from the shipped ones, by dotted key."""
     return find_changed_values(default_values(Params), values)
 
 
 def find_changed_files(folder: Path) -> list[str]:
-    """Those of params.yaml and the prompts in a folder that are not what its dvc.lock says was run with."""
+    """List params.yaml and prompts in a folder whose content differs from what its dvc.lock recorded."""
     stages = read_locked_stages(folder / LOCK)
     values = stages.get("check", {}).get("params", {}).get(str(PARAMS))
     changed = [str(PARAMS)] if values not in (None, read_yaml(folder / PARAMS)) else []
@@ -147,7 +153,7 @@ def find_changed_files(folder: Path) -> list[str]:
 
 
 def _run_git(*words: str) -> bytes | None:
-    """What a command of git gives; None if it failed, or there is none."""
+    """Run git and return its output; None if it failed or is not installed."""
     if shutil.which("git") is None:
         return None
     done = subprocess.run(["git", *words], capture_output=True, timeout=SECONDS, check=False)

@@ -1,4 +1,4 @@
-"""What a file came from, as dvc.lock has it: the stage that wrote it, and its deps back to the sources."""
+"""Trace a file in dvc.lock: the stage that wrote it, and its deps back to the sources."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ Stages = Mapping[str, Any]
 """The entries of dvc.lock, by the address of their stage."""
 
 SHORT = 8
-"""Digits of an MD5 that is shown again."""
+"""Digits of an MD5 that was already shown in full."""
 
 
 class Written(NamedTuple):
-    """A file or folder. stages: that wrote it, or into it; none of a source. size: bytes, None if unknown."""
+    """A file or folder. stages: those that wrote it, or into it; () for a source. size: bytes, None if
+    unknown.
+    """
 
     path: str
     md5: str
@@ -27,7 +29,7 @@ class Written(NamedTuple):
 
 
 def find_out(target: str, stages: Stages) -> Written:
-    """Find the out that a path is, or that it lies in.
+    """Find the out at a path, or the one that contains it.
 
     Raises UserError if no stage wrote it.
     """
@@ -48,7 +50,7 @@ def _iterate_deps(stages: Stages) -> Iterator[dict[str, Any]]:
 
 
 class Node(NamedTuple):
-    """A file of the tree and its deps; a source has none. again: deps by stages that were followed above."""
+    """A file of the tree and its deps; () for a source. again: deps whose stages are listed above already."""
 
     file: Written
     deps: tuple[Node, ...]
@@ -56,12 +58,12 @@ class Node(NamedTuple):
 
 
 def build_tree(out: Written, stages: Stages) -> Node:
-    """Follow an out back to the sources; what was followed once is not followed again."""
+    """Follow an out back to the sources; each stage is followed once."""
     return _build_node(out, stages, _index_writers(stages), set())
 
 
 def _index_writers(stages: Stages) -> Callable[[str], tuple[str, ...]]:
-    """Tell which stages wrote a path, wrote into it, or wrote the folder that it lies in."""
+    """Return a function from a path to the stages that wrote it, wrote into it, or wrote its folder."""
     outs = {out["path"]: name for name, entry in stages.items() for out in entry.get("outs", [])}
     within: dict[str, dict[str, None]] = {}
     for out, name in outs.items():
@@ -94,7 +96,7 @@ def _build_node(
 
 
 def format_tree(node: Node, depth: int = 0) -> Iterator[str]:
-    """Lay a tree out, a file a line, what it came from below it."""
+    """Yield one line per file of a tree, with its deps indented below it."""
     file, margin = node.file, "  " * depth
     size = "" if file.size is None else f", {file.size:,} bytes"
     by = f"  by {', '.join(file.stages)}" if file.stages else ""
@@ -107,6 +109,6 @@ def format_tree(node: Node, depth: int = 0) -> Iterator[str]:
 
 
 def build_tree_record(node: Node) -> dict[str, Any]:
-    """A tree as JSON has it."""
+    """Build the JSON form of a tree."""
     again = [each._asdict() for each in node.again]
     return {**node.file._asdict(), "deps": [build_tree_record(each) for each in node.deps], "again": again}

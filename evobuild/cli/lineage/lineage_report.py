@@ -1,7 +1,7 @@
-"""From an exported row, or a file, back to its sources: what `evobuild lineage` says.
+"""Trace an exported row or a file to its sources, for `evobuild lineage`.
 
-A row's line is told from data/lineage.parquet and the exports, a file's from dvc.lock, and both end with the
-commit and the params that made them. So it works in a clone that has only pulled.
+A row is traced in data/lineage.parquet and the exports, a file in dvc.lock. Both end with the commit and the
+params that made them. So it works in a clone that has only pulled.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from evobuild.core.json_lines import Record
 
 
 class Origin(NamedTuple):
-    """What made a file. commit: None if it is not committed yet. params: that are not the shipped ones.
+    """What made a file. commit: None if it is not committed yet. params: those that differ from the shipped
+    ones.
 
-    changed: the file, if it is another here than dvc.lock has; unlike: params.yaml or prompts/ of the commit
-    that are not what the run read.
+    changed: whether the file differs from dvc.lock. unlike: params.yaml or prompts of the commit that differ
+    from what the run read.
     """
 
     file: Written
@@ -36,9 +37,14 @@ class Origin(NamedTuple):
 
 
 def trace_lineage(target: str, *, prompts: bool = False, as_json: bool = False) -> str:
-    """Tell where a row, by as much of its id as no other has, or a file came from.
+    """Trace a row or a file and return the result as text.
 
-    prompts: whole, not their hashes alone. Raises UserError if neither is known.
+    Args:
+        target: a path, or a unique prefix of a row's id.
+        prompts: include whole prompts, not only their hashes.
+        as_json: return one JSON object.
+
+    Raises UserError if the target is unknown.
     """
     if "/" in target or (target and Path(target).exists()):
         return _trace_file(target, as_json)
@@ -82,15 +88,15 @@ def _read_origin(out: Written, commit: Commit | None, folder: Path) -> Origin:
 
 
 def _format_origin(origin: Origin) -> Iterator[str]:
-    """Tell the commit and the params, and how to build it again."""
+    """Format the commit and the params, and how to build it again."""
     out, commit = origin.file, origin.commit
     yield f"made by {', '.join(out.stages)}: {to_one_line(out.path)}  md5 {out.md5}"
     if commit:
         yield to_one_line(f"commit {commit.hash} of {commit.date}: {commit.subject}")
     else:
-        yield "not committed yet: params and prompts are those that are here"
+        yield "not committed yet: params and prompts are the current ones"
     if origin.changed:
-        yield to_one_line(f"{out.path} is another here: it was changed since")
+        yield to_one_line(f"{out.path} has changed since")
     for path in origin.unlike:
         yield f"{path} of it is not what that run read, by its dvc.lock"
     if origin.params:
@@ -104,7 +110,7 @@ def _format_origin(origin: Origin) -> Iterator[str]:
 
 
 def _build_line_record(line: row_lineage.Line) -> Record:
-    """A line as JSON has it."""
+    """Build the JSON form of a row's lineage."""
     answer = line.answer and {
         **line.answer.outcome._asdict(),
         "asked": line.answer.asked and line.answer.asked._asdict(),

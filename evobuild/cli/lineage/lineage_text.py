@@ -1,4 +1,4 @@
-"""An exported row's lineage as text. Texts of rows are data: each line of one begins with a bar."""
+"""Format an exported row's lineage. Texts of rows are untrusted: each of their lines begins with a bar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from evobuild.core.instructions import AUTOIF, KEPT, Instruction
 
 
 def format_lineage(line: Line, source: str, whole: bool) -> Iterator[str]:
-    """Tell a line from the seed on. source: of the seed rows. whole: with prompts, not their hashes alone."""
+    """Format a lineage from the seed row on.
+
+    Args:
+        source: of the seed rows.
+        whole: include whole prompts, not only their hashes.
+    """
     row = line.steps[-1].row
     yield to_one_line(f"{row.id}: {_format_headline(line)}; round {row.round}, domain {row.domain}")
     above: Instruction | None = None

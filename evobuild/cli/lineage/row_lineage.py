@@ -1,7 +1,7 @@
-"""The line of an exported row, from the seed on, read from what a clone has that only pulled.
+"""Read the lineage of an exported row, from the seed row on, from files that a pulled clone has.
 
-Rows and replies are those of data/lineage.parquet, answers and measures those of the data set. What was asked
-is rendered again, from the params and prompts of the commit that made the data set.
+Rows and replies come from data/lineage.parquet, answers and measurements from the dataset. Prompts are
+rendered again from the params and templates of the commit that made the dataset.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from evobuild.scoring import rating_prompts
 TABLE = Path("data/lineage.parquet")
 DATASET = Path("data/dataset.parquet")
 SHOWN = 5
-"""Ids that an ambiguous beginning is answered with."""
+"""Ids listed for an ambiguous prefix."""
 
 
 class Prompt(NamedTuple):
-    """What a model was asked. role: whose model; source: what it is rendered from, with its MD5.
+    """A prompt. role: of the model; source: the template or method, with its MD5.
 
-    text: '' if that is not known; source then says why.
+    text: '' if unknown; source then says why.
     """
 
     role: str
@@ -54,9 +54,9 @@ class Prompt(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A row of the line. prompt: None if no evolver made it. attempt: from 0, of the reply.
+    """A row of the lineage. prompt: None if no evolver made it. attempt: of the reply, from 0.
 
-    thoughts: what the evolver thought before its reply, '' if nothing.
+    thoughts: the evolver's reasoning before its reply, '' if none.
     """
 
     row: Instruction
@@ -68,7 +68,7 @@ class Step(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The row's answer, and what was measured of it; rated: what the judge was asked of its difficulty."""
+    """The row's answer and measurements; rated: the judge's prompts about its difficulty."""
 
     outcome: RowOutcome
     asked: Prompt | None
@@ -88,16 +88,16 @@ class Line(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The rows of a line as LINEAGE, the seed row first, and the evolving method."""
+    """The rows of a lineage as LINEAGE, the seed row first, and the evolving method."""
 
     rows: list[dict[str, Any]]
     method: str
 
 
 def find_rows(beginning: str) -> Found:
-    """Find the row whose id begins so, and its ancestors.
+    """Find the row whose id has this prefix, and its ancestors.
 
-    Raises UserError if no id or more than one begins so, or if the table is not here.
+    Raises UserError if the prefix matches no id or several, or if the table is missing.
     """
     if not TABLE.exists():
         raise UserError(f"{TABLE} is not here; run: dvc pull {TABLE}, or evobuild repro export")
@@ -124,9 +124,9 @@ def find_rows(beginning: str) -> Found:
 
 
 def read_line(found: Found, folder: Path) -> Line:
-    """Tell a line with what was asked. folder: with params.yaml and prompts/ of the run.
+    """Build a lineage with its prompts. folder: has params.yaml and prompts of the run.
 
-    Raises BadInput if a prompt or a table is not as it should be.
+    Raises BadInput if a prompt or a table is malformed.
     """
     own = next(iterate_instructions(pl.DataFrame(found.rows[-1:], schema=LINEAGE)))
     answered = _read_answer(own)
@@ -163,7 +163,7 @@ def _build_prompt(role: str, source: str, text: str) -> Prompt:
 
 
 def _read_answer(row: Instruction) -> tuple[Instruction, RowOutcome] | None:
-    """The row with its answer, and what is known of that; None if it has none in what is exported."""
+    """Read the exported row with its answer and measurements; None without an exported answer."""
     if DATASET.exists():
         table = tables.collect(DATASET, tables.scan(DATASET, INSTRUCTIONS).filter(pl.col("id") == row.id))
         if table.height:
@@ -198,7 +198,7 @@ def _build_answer(answered: tuple[Instruction, RowOutcome], params: dict[str, An
 
 
 def _read_verifiers(row: Instruction) -> dict[str, Any] | None:
-    """The exported functions and cases of a branch's row."""
+    """Read the exported functions and cases of a branch's row; None if they are missing."""
     path = Path(f"data/export_{row.round}/verifiers.jsonl")
     if row.strategy != AUTOIF or row.round == SEED_ROUND or not path.exists():
         return None

@@ -1,6 +1,6 @@
-"""What a checkpoint's configuration says, read without loading anything.
+"""Read a checkpoint's configuration without loading weights.
 
-A checkpoint is a local folder or a repository of the hub, of which only some small files are fetched.
+A checkpoint is a local folder, or a repository of the hub of which only small files are fetched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from evobuild.core.uri import Weights
 from evobuild.weights.sources import local_folder, refuse_pickles
 
 CONTEXT = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
-"""Names that configurations have for the context length."""
+"""Keys of the context length in configurations of different architectures."""
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
 HUB_SECONDS = 5.0
@@ -32,7 +32,7 @@ class Checkpoint:
 
     @property
     def facts(self) -> str:
-        """All of it in a few words."""
+        """Summarize it in a few words."""
         length = f"context {self.context:,}" if self.context else "context not given"
         return f"{self.architecture}, {length}, chat template: {'yes' if self.template else 'none'}"
 

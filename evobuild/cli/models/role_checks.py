@@ -1,7 +1,7 @@
-"""Whether the model of each role can be used, told in seconds and before anything is run.
+"""Check within seconds, before a run, that the model of each role can be used.
 
-No weights are loaded and no engine starts: of weights only the configuration is read, a server is
-asked what it has. What does not answer in time counts as a problem.
+No weights are loaded and no engine starts: only configurations are read and servers called. A timeout counts
+as a problem.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class RoleCheck:
-    """One role. facts: what was found; problem: what is missing and what to do, None if it can be used."""
+    """One role. facts: about its model; problem: what is missing and what to do, None if it is usable."""
 
     role: str
     model: str
@@ -42,9 +42,9 @@ class RoleCheck:
 
 
 def check_roles(file: Path) -> list[RoleCheck]:
-    """Look at the model of each role of a params file, all at once, and at what else lacks packages.
+    """Check the models of all roles of a params file in parallel, and packages that other keys need.
 
-    Raises BadParams if params.yaml or machine.yaml is not as it should be.
+    Raises BadParams if params.yaml or machine.yaml is invalid.
     """
     params = load_all_params(file)
     settings = machine.load_machine()
@@ -55,7 +55,7 @@ def check_roles(file: Path) -> list[RoleCheck]:
         **{f"base {name}": base.model for name, base in params.bases.items()},
         **evaluated_models(models_to_evaluate(params.evaluate.models, params.bases)),
     }
-    # A model that is evaluated need not chat, so what is a problem of a role is none there.
+    # An evaluated model need not chat: a missing chat template is a problem only for other roles.
     wanted = {role: (model, role.startswith(EVALUATED)) for role, model in roles.items()}
     found: dict[tuple[ChatModel | Weights, bool], tuple[str, str | None]] = {}
 
@@ -65,7 +65,7 @@ def check_roles(file: Path) -> list[RoleCheck]:
         except UserError as error:
             found[model, evaluated] = "", str(error)
 
-    # Daemons: one that hangs in a look-up of a name must not hold the command up.
+    # Daemon threads: one that hangs in a DNS lookup must not block the command's exit.
     threads = [threading.Thread(target=look, args=each, daemon=True) for each in set(wanted.values())]
     for thread in threads:
         thread.start()
@@ -76,7 +76,7 @@ def check_roles(file: Path) -> list[RoleCheck]:
     known: dict[tuple[ChatModel | Weights, bool], tuple[str, str | None]]
     known = dict.fromkeys(wanted.values(), late) | found
     missing = explain_missing_packages(params, settings)
-    # Without its packages nothing else that is known of a role's model counts.
+    # Without its packages a model is unusable, whatever else was found.
     known_by_role = {
         role: ("", missing.pop(role)) if role in missing else known[wanted[role]] for role in roles
     }
@@ -87,7 +87,7 @@ def check_roles(file: Path) -> list[RoleCheck]:
 
 
 def format_roles(inspected: Sequence[RoleCheck]) -> list[tuple[str, ...]]:
-    """Lay the roles out, a header first: what was found of each model, or what to do."""
+    """Build a table of the roles, header first: the facts of each model, or what to do."""
     header = ("role", "model", "usable", "what was found")
     return [
         header,
@@ -101,13 +101,13 @@ def format_roles(inspected: Sequence[RoleCheck]) -> list[tuple[str, ...]]:
 
 
 def format_verdict(inspected: Sequence[RoleCheck]) -> str:
-    """Say how many roles cannot be used, in a line."""
+    """Return one line with the number of unusable roles."""
     bad = sum(each.problem is not None for each in inspected)
     return f"{bad} of {len(inspected)} roles cannot be used.\n" if bad else "Every role can be used.\n"
 
 
 def _find_facts(model: ChatModel | Weights, settings: machine.Machine, evaluated: bool) -> str:
-    """What there is to know of a usable model. Raises UserError if it cannot be used."""
+    """Return facts about a usable model. Raises UserError if it cannot be used."""
     if isinstance(model, Weights):
         if model.made_by and not Path(model.name, "config.json").exists():
             return f"made by the stage {model.made_by}"
@@ -128,7 +128,7 @@ def _find_facts(model: ChatModel | Weights, settings: machine.Machine, evaluated
 
 
 def _find_making_stage(model: ChatModel) -> str:
-    """The stage that makes a folder that is not there yet, '' if none does or it is."""
+    """Return the stage that will make a missing folder; '' if it exists or no stage makes it."""
     if any(Path(model.name, name).exists() for name in ("config.json", adapted.CONFIG)):
         return ""
     tuned = Path(os.path.normpath(model.name)).parts[:2] == ("models", "tuned")
@@ -136,7 +136,7 @@ def _find_making_stage(model: ChatModel) -> str:
 
 
 def _check_local_chat(model: ChatModel, evaluated: bool) -> str:
-    """A chat model that runs in the stage's own process."""
+    """Check a chat model that runs in the stage's own process, and return facts about it."""
     checkpoint = checkpoint_config.read_checkpoint_config(Weights(model.name, model.revision))
     if not checkpoint.template and not evaluated:
         raise UserError("it has no chat template; choose an instruction-tuned model")
@@ -152,7 +152,7 @@ def _check_local_chat(model: ChatModel, evaluated: bool) -> str:
 
 
 def _find_vllm_device() -> str:
-    """Where vLLM would run. Raises UserError if it is built for a GPU and there is none."""
+    """Return where vLLM would run. Raises UserError if it is built for a GPU and none is found."""
     if any(map(Path.exists, (Path("/proc/driver/nvidia/version"), Path("/dev/kfd")))):
         return "GPU"
     names = metadata.packages_distributions().get("vllm", [])

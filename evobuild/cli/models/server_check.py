@@ -1,4 +1,4 @@
-"""Whether a server that speaks OpenAI's protocol answers, has a model, takes the key, and answers a call."""
+"""Check that an OpenAI-compatible server is reachable, accepts the key, has the model, and answers a call."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from evobuild.models.openai_transport import BASE_URL_SET, Answered, Transport, 
 from evobuild.models.redaction import Redaction
 
 SECONDS = 5.0
-"""For the list of models; a call, for which a server may have to load the model, may take twice as long."""
+"""Timeout of the list of models. A call may take twice as long, since the server may load the model for it.
+"""
 
 
 def check_servers(model: ChatModel, settings: OpenAI) -> str:
-    """Where the servers are, whether there is a key, and the context length where they tell it.
+    """Check each server with a call for one token; return its URL, whether a key is set, and context length.
 
-    Each is asked for one token, once. Raises UserError if one cannot be reached, refuses the key, does not
-    have the model, or does not answer the call.
+    Raises UserError if one cannot be reached, refuses the key, lacks the model, or does not answer the call.
     """
     return "; ".join(_check_server(model, settings, url) for url in base_urls(settings))
 
@@ -56,7 +56,7 @@ def _describe_key(transport: Transport) -> str:
 
 
 async def _probe_server(transport: Transport, model: ChatModel) -> int:
-    """The model's context length in tokens, 0 if the server does not tell."""
+    """Call the server; return the model's context length in tokens, 0 if the server does not report it."""
     await transport.open()
     try:
         answered = await transport.models(SECONDS)
@@ -74,7 +74,7 @@ async def _probe_server(transport: Transport, model: ChatModel) -> int:
 
 
 async def _probe_call(transport: Transport, model: ChatModel, listed: dict[str, int]) -> None:
-    """Ask for one token. Raises UserError if what comes is no answer, Retry if nothing comes."""
+    """Request one token. Raises UserError if the response is invalid, Retry without a response."""
     sampling = Sampling(max_tokens=1)
     request = Request("", "respond", (Message("user", "Hi"),), sampling, model.reasoning)
     for length_field in ("max_tokens", "max_completion_tokens"):
@@ -86,7 +86,7 @@ async def _probe_call(transport: Transport, model: ChatModel, listed: dict[str, 
         except Unsupported:
             continue
         except (Failure, UserError) as error:
-            # With one token there may be nothing in it that a stage could use.
+            # One token may hold no usable text (only reasoning, say): a well-formed response is enough.
             if not _has_choices(answered):
                 raise _explain_refusal(transport, model, listed, answered.status, str(error)) from error
         return

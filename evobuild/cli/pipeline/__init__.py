@@ -1,1 +1,1 @@
-"""What is derived from the declarations of stages: dvc.yaml and the roster."""
+"""Derive dvc.yaml, evobuild.lock and the roster from the declarations of stages."""

@@ -27,9 +27,9 @@ class Declared(NamedTuple):
 
 
 def import_declared_stages(folder: Path = FOLDER) -> list[Declared]:
-    """Import every script of a folder that can be imported as `stages`; give its stages in order.
+    """Import every script of a folder that is importable as `stages`; return its stages in pipeline order.
 
-    Raises BadInput at a script that cannot be imported, or follows none that there is.
+    Raises BadInput if a script cannot be imported, or its `after` names no stage.
     """
     found: dict[str, Declared] = {}
     for path in sorted(folder.glob("[!_]*.py")):
@@ -52,7 +52,7 @@ def import_declared_stages(folder: Path = FOLDER) -> list[Declared]:
 
 
 def _order_after(name: str, found: Mapping[str, Declared]) -> Iterator[str]:
-    """The stages after one, and those after them; where two follow the same, the shorter line comes first."""
+    """Yield the stages after one, depth first; of two after the same stage, the shorter chain comes first."""
     own = [other for other, each in found.items() if each.stage.after == name]
     lines = [[other, *_order_after(other, found)] for other in own]
     for line in sorted(lines, key=lambda line: (len(line), line)):
@@ -61,12 +61,12 @@ def _order_after(name: str, found: Mapping[str, Declared]) -> Iterator[str]:
 
 @cache
 def import_shipped_stage(name: str) -> ModuleType:
-    """Import the script of a stage as it is shipped, whatever `stages` the current folder has."""
+    """Import the shipped script of a stage, whatever `stages` the current folder has."""
     file = template_folder() / "stages" / f"{name}.py"
     spec = spec_from_file_location(f"evobuild.template.stages.{name}", file)
     assert spec and spec.loader, "a Python file has a loader"
     module = module_from_spec(spec)
-    # Annotations of its classes are looked up there.
+    # Dataclasses resolve annotations through sys.modules.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""dvc.yaml as it follows from the declarations of stages and from params: plain DVC, in pipeline order."""
+"""Derive dvc.yaml from the declarations of stages and from params: plain DVC, in pipeline order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ vars:
 stages:
 """
 OWN = ("  # Stages of your own, as DVC has them, stand between these two lines, and stay.", "  # Until here.")
-"""The lines around what `evobuild pipeline` leaves as it is."""
+"""The lines around the part that `evobuild pipeline` keeps."""
 CHECKED = "data/check.txt"
 PARAMS = "params.yaml"
 WIDTH = 110
@@ -44,12 +44,14 @@ _PLAIN = re.compile(r"[A-Za-z$./][A-Za-z0-9_ ${}./()@=,'’-]*")
 
 
 def build_pipeline_text(stages: Iterable[Declared], params: Mapping[str, Any], before: str = "") -> str:
-    """Lay dvc.yaml out.
+    """Build the text of dvc.yaml.
 
-    params: as they stand in params.yaml; files that they name are deps. before: the file so far, of which the
-    user's own stages stay, and whether `dvc push` takes along what no reader of the data set needs.
+        Args:
+        params: the content of params.yaml; files that it names become deps.
+        before: the current dvc.yaml. Kept are the user's own stages, and whether `dvc push` includes
+            intermediate tables.
 
-    Raises BadParams at params that are not as they should be, BadInput at a prompt that cannot be read.
+    Raises BadParams if params are invalid, BadInput if a prompt cannot be read.
     """
     pipeline = _Pipeline(list(stages), params)
     blocks = ["\n".join(pipeline.lines(each)) for each in pipeline.stages]
@@ -65,7 +67,7 @@ def build_pipeline_text(stages: Iterable[Declared], params: Mapping[str, Any], b
 
 
 def find_own_lines(text: str) -> Sequence[str]:
-    """The lines of a dvc.yaml between those of OWN."""
+    """Return the lines of a dvc.yaml between those of OWN."""
     lines = text.splitlines()
     return lines[lines.index(OWN[0]) + 1 : lines.index(OWN[1])] if {*OWN} <= {*lines} else ()
 
@@ -75,14 +77,14 @@ def _is_pushed(text: str) -> bool:
 
 
 class _Pipeline:
-    """The stages, and what each is in dvc.yaml."""
+    """Builds the entry of each stage in dvc.yaml."""
 
     def __init__(self, stages: list[Declared], params: Mapping[str, Any]) -> None:
         self.stages, self._params = stages, params
         self._made = {path.partition("{")[0] for each in stages for path in _list_out_paths(each)}
 
     def lines(self, each: Declared) -> Iterator[str]:
-        """The lines of a stage."""
+        """Yield the lines of a stage."""
         entry: dict[str, Any] = {"desc": each.stage.desc, "cmd": _build_command(each)}
         entry |= {"deps": self._list_deps(each), "params": self._list_params(each), **_group_outs(each)}
         indent = "    "
@@ -99,7 +101,7 @@ class _Pipeline:
                 yield from (line for one in value for line in _format_item(one, f"{indent}  "))
 
     def _list_described_stages(self, each: Declared) -> list[Declared]:
-        """The stages up to the one that a stage describes up to."""
+        """List the stages up to and including `describes`, whose inputs this stage depends on as well."""
         names = [other.name for other in self.stages]
         last = names.index(each.stage.describes) + 1 if each.stage.describes else 0
         return [other for other in self.stages[:last] if Path(PARAMS) not in _list_defaults(other)]
@@ -117,7 +119,7 @@ class _Pipeline:
         return list(dict.fromkeys(found))
 
     def _list_read_paths(self, each: Declared) -> Iterator[str]:
-        """The paths of the arguments that a stage reads under these params."""
+        """Yield the paths of the arguments that a stage reads under these params."""
         kinds, schema, unread = argument_kinds(each.main), params_schema(each.main), ()
         if issubclass(schema, StageParams):
             unread = schema.model_validate(self._params).unread_arguments()
@@ -127,7 +129,7 @@ class _Pipeline:
             yield _build_path(each, str(field.default))
 
     def _list_outside_files(self, each: Declared) -> Iterator[str]:
-        """The prompts and other files that a stage may read."""
+        """Yield the prompts and other files that a stage may read."""
         names = _list_prompts(each)
         schema = params_schema(each.main)
         if issubclass(schema, StageParams):
@@ -141,18 +143,18 @@ class _Pipeline:
                 self._resolve_path(path) for path in (*each.stage.waits_for, *self._list_read_paths(each))
             }
             named = schema.model_validate(self._params).named_files()
-            # A path is data: DVC puts nothing into it.
+            # Escape "${": a path is data, and DVC must not interpolate it.
             yield from (path.replace("${", r"\${") for path in named if path not in known)
 
     def _resolve_path(self, path: str) -> str:
-        """What params give for a path such as ${seed.source}; any other as it is."""
+        """Return the value of params for a path such as ${seed.source}; other paths unchanged."""
         value: Any = self._params
         for key in path[2:-1].split(".") if path.startswith("${") and path.count("$") == 1 else ():
             value = value.get(key, {}) if isinstance(value, Mapping) else {}
         return value if isinstance(value, str) else path
 
     def _is_made(self, path: str) -> bool:
-        """Whether a stage makes what lies at a path."""
+        """Whether a stage writes this path."""
         return any(path.startswith(made) or made.startswith(f"{path}/") for made in self._made)
 
     def _is_source(self, path: str) -> bool:
@@ -170,7 +172,7 @@ class _Pipeline:
 
 
 def _name_values(each: Declared) -> dict[str, str]:
-    """What stands in dvc.yaml in place of each name that the stage is given."""
+    """Return the text in dvc.yaml for each name argument of a stage, such as "${key}" for a round."""
     names = [name for name, kind in argument_kinds(each.main).items() if kind is str]
     return {name: each.stage.given.get(name, "${key}") for name in names}
 
@@ -181,7 +183,7 @@ def _build_command(each: Declared) -> str:
 
 
 def _build_path(each: Declared, path: str) -> str:
-    """A path of a declaration as DVC has it."""
+    """Return a declared path in the syntax of DVC."""
     names = _name_values(each)
     if any(path == f"${{{each.stage.per}.{{{name}}}}}" for name in names):
         return "${item}"
@@ -191,7 +193,7 @@ def _build_path(each: Declared, path: str) -> str:
 
 
 def _list_prompts(each: Declared) -> list[str]:
-    """The declared templates and folders, and what these templates include."""
+    """List the declared templates and folders, and the templates that these include."""
     declared = each.stage.prompts
     files = [name for name in declared if name.endswith(".jinja")]
     folders = [name for name in declared if name not in files]
@@ -205,7 +207,9 @@ def _covers(names: Iterable[str], name: str) -> bool:
 
 
 def _list_param_keys(each: Declared) -> Iterator[str]:
-    """The keys of params.yaml that a stage reads; of its own round, pool or set where it reads that alone."""
+    """Yield the keys of params.yaml that a stage reads, narrowed to its own round, pool or set if
+    declared.
+    """
     schema = params_schema(each.main)
     for key in declared_keys(schema):
         inside = [keyed for keyed in each.stage.keyed if keyed.startswith(f"{key}.")]
@@ -225,7 +229,7 @@ def _list_locked_keys(each: Declared) -> list[str]:
 
 
 def _drop_nested_keys(keys: Iterable[str]) -> list[str]:
-    """Keys without those below another."""
+    """Drop keys that are below another one."""
     every = list(dict.fromkeys(keys))
     return [key for key in every if not any(key.startswith(f"{other}.") for other in every)]
 
@@ -254,7 +258,7 @@ def _list_fields(each: Declared) -> tuple[Any, ...]:
 
 
 def _format_item(value: str | Mapping[str, Any], indent: str) -> Iterator[str]:
-    """The lines of an entry of a list; one that is too long for a line, a line for each of its own."""
+    """Yield the lines of a list's entry; one that exceeds WIDTH gets a line per key."""
     line = f"{indent}- {_format_entry(value)}"
     if len(line) <= WIDTH or isinstance(value, str):
         yield line
@@ -266,7 +270,7 @@ def _format_item(value: str | Mapping[str, Any], indent: str) -> Iterator[str]:
 
 
 def _format_entry(value: str | Mapping[str, Any]) -> str:
-    """An entry of a list: a word, or a word with options or entries."""
+    """Format an entry of a list: a word, or a word with options or entries."""
     if isinstance(value, str):
         return _format_scalar(value)
     ((name, own),) = value.items()
@@ -276,7 +280,7 @@ def _format_entry(value: str | Mapping[str, Any]) -> str:
 
 
 def _format_scalar(text: str) -> str:
-    """A text as YAML has it, in quotes where it must."""
+    """Format a text as YAML, quoted where necessary."""
     is_plain = _PLAIN.fullmatch(text) and yaml.safe_load(text) == text and ": " not in text
     return text if is_plain else f"'{text.replace(chr(39), chr(39) * 2)}'"
 
@@ -286,7 +290,7 @@ def _resolve_path(value: Any) -> str:
 
 
 def _format_flow(value: Any) -> str:
-    """A value in one line."""
+    """Format a value on one line."""
     if isinstance(value, Mapping):
         return (
             "{" + ", ".join(f"{_format_word(key)}: {_format_flow(own)}" for key, own in value.items()) + "}"
@@ -297,7 +301,7 @@ def _format_flow(value: Any) -> str:
 
 
 def _format_word(text: str) -> str:
-    """A text inside brackets."""
+    """Format a text inside brackets."""
     return (
         f"'{text.replace(chr(39), chr(39) * 2)}'"
         if set(text) & set("{}[],:#&*!'\"")

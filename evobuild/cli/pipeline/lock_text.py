@@ -1,4 +1,4 @@
-"""What evobuild.lock says of the code, the libraries and the params at hand; `process/lock.py` shows it."""
+"""Build evobuild.lock: digests of code, versions of libraries. `process/lock.py` reads it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ HEAD = f"""\
 
 
 def build_lock_text(stages: Iterable[Declared], params: Params) -> str:
-    """Lay evobuild.lock out as YAML.
+    """Build evobuild.lock as YAML.
 
-    Raises UserError at a revision that params name and that is not there.
+    Raises UserError if params name an unknown revision.
     """
     every, known = list(stages), _read_known_lock()
     sources = stage_sources()
@@ -38,7 +38,7 @@ def build_lock_text(stages: Iterable[Declared], params: Params) -> str:
     content = {
         "version": __version__,
         "stages": digests,
-        # One that is not installed has computed nothing here: its version is that of who built.
+        # Keep the recorded version of a library that is not installed: it computed nothing on this machine.
         "libraries": {
             name: installed_version(name) or known.get("libraries", {}).get(name) for name in libraries
         },
@@ -52,7 +52,7 @@ def build_lock_text(stages: Iterable[Declared], params: Params) -> str:
 
 
 def _read_known_lock() -> Mapping[str, Any]:
-    """This project's lock as it is, and where there is none the shipped one."""
+    """Read this project's current lock, else the shipped one."""
     files = [LOCK, template_folder() / LOCK]
     return next((read_yaml(path) for path in files if path.is_file()), {})
 
@@ -61,12 +61,12 @@ def _hash_weights(model: Weights) -> str | None:
     try:
         return weights_identity(model).partition("#")[2]
     except UserError:
-        # Its package is not installed, which `check` says if it is needed.
+        # Its package is not installed; the stage `check` reports that if the package is needed.
         return None
 
 
 def list_packaged_roles(params: Params) -> dict[str, Weights | None]:
-    """The roles of `models` that weights play, each with its model if that comes as a package."""
+    """Return the roles of weights, each with its model if that is distributed as a package, else None."""
     roles = {"scorer": params.models.scorer, "embedder": params.models.embedder}
     roles |= {"reward": params.models.reward, "entailment": params.models.entailment}
     return {role: model if model and model.package else None for role, model in sorted(roles.items())}

@@ -1,4 +1,4 @@
-"""`evobuild pipeline`: write what follows from the declarations of stages, from params and from the code."""
+"""`evobuild pipeline`: write the files derived from the declarations of stages, from params and from code."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ PIPELINE = Path("dvc.yaml")
 def derive_files(params: Path = PARAMS) -> dict[Path, str]:
     """Derive this project's dvc.yaml and evobuild.lock, and in the library's own repository the roster.
 
-    params: what stands in the place of params.yaml. Raises UserError at params, a prompt, a package or a
-    revision that is not as it should be.
+    Args:
+        params: the file to read as params.yaml.
+
+    Raises UserError if params, a prompt, a package or a revision is invalid.
     """
     every, values = import_declared_stages(), load_all_params(params)
     before = PIPELINE.read_text(encoding="utf-8") if PIPELINE.is_file() else ""
@@ -40,13 +42,13 @@ def derive_files(params: Path = PARAMS) -> dict[Path, str]:
 
 
 def _derive_roster(stages: Iterable[Declared]) -> dict[Path, str]:
-    """The roster, in the library's own repository."""
+    """Derive the roster; only in the library's own repository."""
     is_own = template_folder() == Path.cwd()
     return {roster.FILE.relative_to(Path.cwd()): build_roster_text(stages)} if is_own else {}
 
 
 def build_roster_text(stages: Iterable[Declared]) -> str:
-    """The roster as `core/stages.py` reads it: a line a stage."""
+    """Build the roster that `core/stages.py` reads: one line per stage."""
     lines = [
         json.dumps([each.name, each.stage.per, each.stage.asks, each.stage.counts], ensure_ascii=False)
         for each in stages
@@ -55,8 +57,8 @@ def build_roster_text(stages: Iterable[Declared]) -> str:
 
 
 def write_pipeline() -> list[Path]:
-    """Write the files that are another than they should be; give their paths."""
-    # The roster is code that the lock has digests of.
+    """Write the derived files that changed; return their paths."""
+    # First the roster: it is code, and the lock has a digest of it.
     return [*_write(_derive_roster(import_declared_stages())), *_write(derive_files())]
 
 
@@ -70,7 +72,7 @@ def _write(files: Mapping[Path, str]) -> list[Path]:
 def check_pipeline() -> None:
     """Raise UserError if dvc.yaml or evobuild.lock lacks something of this code and these params.
 
-    They may have more, as where `dvc exp run -S` names a model or a file the less.
+    They may have more, for example when `dvc exp run -S` removes a model or a file.
     """
     for path, text in derive_files().items():
         if path in (PIPELINE, LOCK) and (lack := _find_missing(yaml.safe_load(text), read_yaml(path), "")):
@@ -78,7 +80,7 @@ def check_pipeline() -> None:
 
 
 def _find_missing(wanted: Any, found: Any, place: str) -> str:
-    """Where something that is wanted is not found; '' if all is."""
+    """Return the place of the first wanted value that is not found; '' if all are."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         lacks = (_find_missing(own, found.get(key), f"{place}.{key}") for key, own in wanted.items())
     elif isinstance(wanted, list) and isinstance(found, list):

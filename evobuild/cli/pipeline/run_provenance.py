@@ -1,4 +1,4 @@
-"""What the stages up to `select` read, taken together, for the card: `cards/provenance.py` has the format."""
+"""Collect what the stages up to `select` read, for the card; `cards/provenance.py` has the format."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ from evobuild.weights.identities import weights_identity
 
 
 def collect_provenance(values: Mapping[str, Any], counts: Path) -> Provenance:
-    """Take together what the stages read that there are under some params.
+    """Collect what the stages of some params read.
 
-    values: params as they stand in the file. counts: the folder of what stages counted; a role took part if
-    it is asked or loaded there. Raises UserError at a prompt or a file that is not there.
+    Args:
+        values: the content of params.yaml.
+        counts: the folder of the stages' counts; a role took part if a stage called or loaded its model.
+
+    Raises UserError if a prompt or a file is missing.
     """
     instances = [each for each in stage_instances(values) if each.stage.name not in {"check", *AFTER_SELECT}]
     names = {each.stage.name for each in instances}
@@ -58,7 +61,7 @@ def collect_provenance(values: Mapping[str, Any], counts: Path) -> Provenance:
 
 
 def _iterate_models(told: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
-    """The entries of the models that a stage's counts tell of."""
+    """Yield the models that a stage's counts list."""
     yield from told.get("asked", ())
     yield from told.get("loaded", ())
 
@@ -66,7 +69,7 @@ def _iterate_models(told: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
 def _find_changes(
     before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Each key whose value is another, with both; a mapping with other keys counts as a whole."""
+    """Yield each key whose value changed, with both values; a mapping with other keys counts as one value."""
     for key, value in after.items():
         old = before.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping) and value.keys() == old.keys():

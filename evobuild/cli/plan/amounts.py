@@ -1,4 +1,4 @@
-"""How many of something there will be: as many as are expected, and as many as there may be."""
+"""Amounts that are not known yet: an expected value and an upper bound."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import NamedTuple
 
 
 class Amount(NamedTuple):
-    """A number that is not known yet. most: never less than what then happens."""
+    """A number that is not known yet. most: an upper bound."""
 
     expected: float = 0.0
     most: int = 0
 
     def times(self, number: float) -> Amount:
-        """Multiply both."""
+        """Multiply the expected value and the bound."""
         return Amount(self.expected * number, round(self.most * number))
 
     def scale_expected(self, share: float) -> Amount:
-        """Expect a share of it; all of it may be left."""
+        """Multiply the expected value by a share; the bound stays."""
         return Amount(self.expected * share, self.most)
 
     def limit_to(self, limit: int | None) -> Amount:
-        """Cut both at a limit; None is no limit."""
+        """Cap both at a limit; None: no limit."""
         return self if limit is None else Amount(min(self.expected, limit), min(self.most, limit))
 
     def plus(self, other: Amount) -> Amount:
-        """Add both."""
+        """Add another amount."""
         return Amount(self.expected + other.expected, self.most + other.most)
 
 
@@ -32,10 +32,10 @@ NONE = Amount()
 
 
 def exact_amount(number: int) -> Amount:
-    """A number that is counted."""
+    """Return the amount of a counted number."""
     return Amount(number, number)
 
 
 def sum_amounts(amounts: list[Amount]) -> Amount:
-    """Add several up."""
+    """Sum several amounts."""
     return Amount(sum(each.expected for each in amounts), sum(each.most for each in amounts))

@@ -1,7 +1,7 @@
-"""What a plan assumes where nothing was measured here yet, each figure with its source.
+"""The assumptions of a plan where nothing was measured yet, each with its source.
 
-A stage's last run in this folder, and replies of the same model in the same stage, take the place of these.
-MEASURED names the measurement; the others are published, or are assumptions and say so.
+A stage's last run in this folder, and replies of the same model in the same stage, replace these.
+MEASURED names the measurement; other numbers are published, or are marked as assumptions.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ MEASURED = "measured with the simulated models on 300 rows of Alpaca and on the 
 
 
 class Length(NamedTuple):
-    """Tokens that a prompt or a reply has: so many, and so many for each token of its row."""
+    """Tokens of a prompt or reply: `fixed`, plus `row` for each token of its row."""
 
     fixed: float
     row: float = 0.0
 
     def count_tokens(self, text: float) -> float:
-        """Tokens beside a row of `text` tokens."""
+        """Return the tokens for a row of `text` tokens."""
         return self.fixed + self.row * text
 
 
 class Lengths(NamedTuple):
-    """Of a stage's calls. reply: of a language model. simulated: of the simulated model."""
+    """Tokens of a stage's calls. reply: of a language model. simulated: reply of the simulated model."""
 
     prompt: Length
     reply: Length
@@ -39,7 +39,7 @@ KEPT = {
     "verify": 0.75,
     "quality": 0.95,
 }
-"""Share of what comes into a stage that it keeps; MEASURED. Language models keep other shares."""
+"""Share of its input rows that a stage keeps; MEASURED. Language models differ."""
 
 LENGTHS = {
     "optimize": Lengths(Length(250, 2), Length(430), Length(170)),
@@ -62,7 +62,7 @@ LENGTHS = {
 GROWTH = 40
 """Tokens that an instruction gains in a round; MEASURED."""
 EVALUATED_REPLY = 300
-"""Tokens of a reply to a benchmark, if it may have so many: an assumption."""
+"""Tokens of a reply to a benchmark, unless its max_tokens is lower: an assumption."""
 METHODS = 4
 """Methods that a reply to an evolving method lists; MEASURED."""
 REPEATED = {"optimize": 0.25, "keywords": 0.23}

@@ -1,6 +1,6 @@
-"""What benchmarks ask: calls of the model that is evaluated, and questions to the judge.
+"""Count the calls of benchmarks to the evaluated model and to the judge.
 
-Counted from the items, without asking anything: what a reply leads to is not known before there is one.
+They are counted from the items, without calling a model, so calls that depend on a reply are upper bounds.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ BYTES_A_TOKEN = 4
 
 
 class BenchmarkLoad(NamedTuple):
-    """Calls of one model on some benchmarks, and questions to the judge, retries aside.
+    """Calls to one model on some benchmarks, and questions to the judge, without retries.
 
-    prompt, reply: tokens of all first calls as expected; written: of their replies at most. asked: number of
-    first calls. by_replies: whether a reply decides what is asked next. unknown: the benchmarks whose items
-    are not there yet, which are not counted.
+    prompt, reply: expected tokens of all first calls. longest: most tokens of one call's replies. asked:
+    number of first calls. by_replies: whether later calls depend on replies. unknown: benchmarks whose items
+    are missing, which are not counted.
     """
 
     calls: Amount = NONE
@@ -38,11 +38,12 @@ class BenchmarkLoad(NamedTuple):
 def count_benchmark_calls(
     benchmarks: Iterable[Benchmark[Any]], held_out: Amount | None = None
 ) -> BenchmarkLoad:
-    """Count what some benchmarks ask.
+    """Count the calls of some benchmarks.
 
-    held_out: rows that will be held out, where those that are will be drawn anew.
+        Args:
+        held_out: rows that will be held out, if the stage `seed` is stale and will sample them again.
 
-    Raises BadInput at an item that is none.
+    Raises BadInput if an item is malformed.
     """
     total = BenchmarkLoad()
     for benchmark in benchmarks:
@@ -86,7 +87,7 @@ def _count_prompt_tokens(ask: Ask) -> int:
 
 
 def _estimate_reply_tokens(ask: Ask) -> int:
-    """Tokens of a reply; none is written where a text is scored."""
+    """Estimate the tokens of a reply: 0 where a given text is scored."""
     if ask.continuation is not None:
         return 0
     return min(EVALUATED_REPLY, ask.sampling.max_tokens) * ask.sampling.n

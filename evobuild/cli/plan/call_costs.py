@@ -1,4 +1,4 @@
-"""What the calls of one model take: tokens, seconds and cost, by its replies so far, else as assumed."""
+"""Estimate tokens, seconds and cost of calls to one model, from its earlier replies or else assumptions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from evobuild.core.machine import Machine, Price
 
 
 class CountedCalls(NamedTuple):
-    """Calls of one role's model whose number and prompts are counted. written: tokens of replies at most."""
+    """Calls to one role's model. prompts: counted tokens, 0 if unknown. written: tokens of replies at
+    most.
+    """
 
     asking: PlannedCalls
     prompts: int
@@ -22,7 +24,7 @@ class CountedCalls(NamedTuple):
 
 
 class CallCost(NamedTuple):
-    """What calls of one model take. written: tokens of replies at most."""
+    """Tokens, time and price of calls to one model. written: tokens of replies at most."""
 
     model: str
     calls: Amount
@@ -36,17 +38,17 @@ class CallCost(NamedTuple):
 
     @property
     def tokens(self) -> float:
-        """Of prompts and replies, as expected."""
+        """Expected tokens of prompts and replies."""
         return self.prompts + self.replies
 
     @property
     def most_tokens(self) -> float:
-        """Of prompts and replies at most."""
+        """Tokens of prompts and replies at most."""
         return self.most_prompts + self.written
 
 
 def sum_costs(taken: Sequence[CallCost]) -> tuple[float | None, float | None]:
-    """Cost as expected and at most; None where a price is not known."""
+    """Sum the expected cost and the bound; None if a price is unknown."""
     cost = most = 0.0
     for each in taken:
         if each.price is None:
@@ -57,7 +59,7 @@ def sum_costs(taken: Sequence[CallCost]) -> tuple[float | None, float | None]:
 
 
 class CallEstimator:
-    """Knows the machine, what earlier replies were like, and the rows that are planned."""
+    """Estimates costs from prices, earlier replies and planned rows."""
 
     def __init__(self, settings: Machine, replies: EarlierReplies, rows: PlannedRows) -> None:
         self._machine = settings
@@ -66,7 +68,7 @@ class CallEstimator:
         self._speeds = Speeds(settings)
 
     def estimate_cost(self, counted: CountedCalls, stage: str) -> CallCost:
-        """What calls of one model take."""
+        """Estimate tokens, time and price of a stage's calls to one model."""
         asking = counted.asking
         average = self._replies.find_average(asking.model, asking.role, stage)
         calls, prompt = asking.calls, average.prompt if average else asking.prompt
@@ -89,7 +91,7 @@ class CallEstimator:
         )
 
     def _time(self, asking: PlannedCalls, measured: float | None, reply: float) -> Time:
-        """Seconds of calls: as measured of this model, by its call, else by its token; else assumed."""
+        """Estimate the time of calls: by the model's measured time per call, else per token, else assumed."""
         calls = asking.calls.expected
         if measured is not None:
             return Time(calls * measured)

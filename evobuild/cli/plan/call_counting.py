@@ -1,4 +1,4 @@
-"""The calls that a stage whose inputs are current would make: it is run with its calls only counted."""
+"""Count the calls of a stage whose inputs are current, by running it with every call only counted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from evobuild.models.usage import Usage
 
 
 def count_calls(name: str, command: str, params: Path = PARAMS) -> list[Usage]:
-    """Run a stage's main with its calls only counted and its outs thrown away."""
+    """Run a stage's main with its calls only counted and its outs discarded."""
     main = importlib.import_module(f"stages.{name}").main
     words = shlex.split(command)
     options = {word.removeprefix("--").replace("-", "_"): value for word, value in itertools.pairwise(words)}
@@ -30,7 +30,7 @@ def count_calls(name: str, command: str, params: Path = PARAMS) -> list[Usage]:
         arguments = stage_arguments(main, options, read)
         outs = {field: folder / field for field, kind in argument_kinds(main).items() if kind is Out}
         usages = stack.enter_context(planning.counting_calls())
-        # Without replies nothing is left of the rows; the calls are counted all the same.
+        # Without replies the stage rejects every row and raises; its calls are counted by then.
         with suppress(BadInput), redirect_stderr(io.StringIO()):
             main(read, dataclasses.replace(arguments, **outs))
     return usages

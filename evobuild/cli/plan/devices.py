@@ -1,5 +1,4 @@
-"""What the machine has to train with: GPUs as PyTorch sees them, what machine.yaml says, or the CPU's
-memory."""
+"""Find the devices for training: from machine.yaml, else GPUs that PyTorch sees, else the CPU's memory."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from evobuild.training.planning.flops import peak_flops
 
 GIB = 1 << 30
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""Files of which one is there if a driver for GPUs is: of NVIDIA, of AMD, of Windows below Linux."""
+"""Files of GPU drivers: NVIDIA, AMD, WSL. Without one, PyTorch need not be imported."""
 
 
 class Devices(NamedTuple):
@@ -28,7 +27,7 @@ class Devices(NamedTuple):
 
 
 def apply_accelerate_config(given: Training) -> Training:
-    """Give settings as a config file of accelerate's has them, if they name one.
+    """Return settings overridden by the accelerate config file that they name, if any.
 
     Raises UserError if it cannot be read.
     """
@@ -49,10 +48,9 @@ def apply_accelerate_config(given: Training) -> Training:
 
 
 def find_devices(given: Training) -> Devices:
-    """Find what this machine has, where machine.yaml does not say.
+    """Find this machine's devices; values of machine.yaml take precedence.
 
-    Memory that is given is that of a GPU, and so is anything that is sharded. PyTorch is imported only where
-    there is a driver.
+    A given device memory, or sharding, implies GPUs. PyTorch is imported only if a driver is found.
     """
     name, memory, count = _find_gpus()
     cuda = bool(count) or given.device_memory is not None or given.strategy != "ddp"
@@ -64,7 +62,7 @@ def find_devices(given: Training) -> Devices:
 
 
 def _find_gpus() -> tuple[str, int, int]:
-    """Name and memory of the first GPU, and their number; nothing and 0 without one."""
+    """Return name and memory of the first GPU, and the number of GPUs; ("", 0, 0) without one."""
     if not any(Path(driver).exists() for driver in _DRIVERS):
         return "", 0, 0
     cuda = require("torch", "train").cuda

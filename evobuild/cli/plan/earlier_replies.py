@@ -1,4 +1,4 @@
-"""What replies were like so far, by model, role and stage, as the journal of usage has them."""
+"""Average lengths and times of earlier replies, by model, role and stage, from the journal of usage."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from evobuild.core.chat import Sampling
 from evobuild.models.usage_journal import Record
 
 DEFAULT_TOKENS = Sampling().max_tokens
-"""That a reply may have where no setting says it."""
+"""max_tokens of a reply where no param sets it."""
 
 
 class Average(NamedTuple):
-    """What replies were like: tokens of prompt and reply, seconds of a call; None where none was made."""
+    """Mean tokens of prompt and reply, mean seconds of a call; None if every reply came from the cache."""
 
     prompt: float
     completion: float
@@ -21,17 +21,17 @@ class Average(NamedTuple):
 
 
 class EarlierReplies:
-    """Knows what the journal of usage says of earlier replies."""
+    """Looks up averages of earlier replies."""
 
     def __init__(self, runs: Iterable[Record]) -> None:
         self._averages = average_replies(runs)
 
     def find_average(self, model: str, role: str, stage: str) -> Average | None:
-        """What this model's replies in this role were like, in this stage, else in all; None without one."""
+        """Return the average of a model's replies in a role: in this stage, else in all; None without any."""
         return self._averages.get((model, role, stage)) or self._averages.get((model, role, ""))
 
     def seconds_per_token(self, model: str) -> float | None:
-        """Seconds of a token that this model wrote in any role, None if it wrote none."""
+        """Return the seconds per token of a model over all roles; None if it wrote none."""
         found = [
             each
             for (name, _, stage), each in self._averages.items()
@@ -43,7 +43,7 @@ class EarlierReplies:
 
 
 def average_replies(runs: Iterable[Record]) -> dict[tuple[str, str, str], Average]:
-    """What the replies of each model in each role were like so far, by stage and, under "", in all stages.
+    """Average the replies of each model in each role, by stage and, under "", over all stages.
 
     seconds are of calls really made.
     """
@@ -65,7 +65,7 @@ def average_replies(runs: Iterable[Record]) -> dict[tuple[str, str, str], Averag
 
 
 def iterate_max_tokens(settings: Any) -> Iterator[int]:
-    """Every max_tokens of some settings, however deep."""
+    """Yield every max_tokens in nested settings."""
     for key, value in settings.items() if isinstance(settings, dict) else ():
         if key == "max_tokens" and value is not None:
             yield value

@@ -1,4 +1,4 @@
-"""What evaluation asks: each model its benchmarks, and the judge about replies and pairs of them."""
+"""Plan the calls of evaluation: to each model on its benchmarks, and to the judge."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORDERS = 2
 
 
 class EvaluationCalls:
-    """Knows the params and, where they will be drawn anew, how many rows are held out."""
+    """Plans calls from params and, if they will be sampled again, the number of held-out rows."""
 
     def __init__(self, params: Params, held_out: Amount | None) -> None:
         self._params = params
@@ -38,7 +38,7 @@ class EvaluationCalls:
         return [own, self._plan_judge_calls(Amount(found.questions, found.questions))]
 
     def _plan_judge_calls(self, questions: Amount) -> PlannedCalls:
-        """Questions to the judge of benchmarks; each may be asked again, and seldom is."""
+        """Plan questions to the judge; retries count only in the bound, since they are rare."""
         given, model = self._params.evaluate.judge, self._params.models.judge
         lengths = LENGTHS["judge"]
         reply = (lengths.simulated if model.simulated else lengths.reply).fixed
@@ -53,11 +53,11 @@ class EvaluationCalls:
 
     @cached_property
     def benchmarks(self) -> BenchmarkLoad:
-        """What all benchmarks ask one model."""
+        """Count the calls of all benchmarks to one model."""
         return count_benchmark_calls(self._built_benchmarks, self._held_out)
 
     def plan_comparison(self) -> list[PlannedCalls]:
-        """Questions about pairs of replies: every model answers every item in all its turns."""
+        """Plan questions about pairs of replies, as if every model answered every turn of every item."""
         given = self._params.compare
         named = {name: self._params.evaluate.benchmarks[name] for name in given.benchmarks}
         made = made_benchmarks(named, self._params.random_seed)

@@ -1,7 +1,7 @@
-"""How long the examples of a training are, in tokens, before any is rendered.
+"""Estimate the lengths of training examples, in tokens, without rendering them.
 
-Their words are counted by the base's own tokenizer where it lies in a folder, else four characters are a
-token; what a chat template adds is not counted.
+Tokens are counted by the base's own tokenizer if it is in a local folder, else four characters make a token.
+The tokens of a chat template are not counted.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ CHARACTERS_A_TOKEN = 4
 
 
 def sample_lengths(rows: Path, tokenizer: Path) -> list[int]:
-    """Tokens of each example of a sample, two of a preference pair; none without a table.
+    """Return the tokens of each example of a sample, two per preference pair; [] without a table.
 
-    rows: of INSTRUCTIONS or PREFERENCES. tokenizer: a tokenizer.json, be it there or not.
+    rows: of INSTRUCTIONS or PREFERENCES. tokenizer: a tokenizer.json, which may be missing.
 
     Raises BadInput if rows cannot be read.
     """

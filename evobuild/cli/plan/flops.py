@@ -1,4 +1,4 @@
-"""Floating-point operations of the models that stages run themselves: scorer, embedder, reward, the toy.
+"""Estimate floating-point operations of models that stages run themselves: scorer, embedder, reward, the toy.
 
 A forward pass takes 2 operations a parameter and token, a training step 6 (arXiv:2001.08361, section 2.1).
 """
@@ -21,7 +21,7 @@ from evobuild.training.planning.shapes import llama_shape
 from evobuild.weights.sources import weights_source
 
 GUESSED_PARAMETERS = {"scorer": 1.0e9, "embedder": 1.1e8, "reward": 8.0e9, "entailment": 2.8e8}
-"""Of a model whose size neither its config nor its name tells: an assumption."""
+"""Parameters of a model whose size is in neither its config nor its name: an assumption."""
 GUESSED_CHAT = 8.0e9
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)([BbMm])(?![A-Za-z0-9])")
 _ACTIVE = re.compile(r"-A(\d+(?:\.\d+)?)B(?![A-Za-z0-9])")
@@ -36,7 +36,7 @@ class Operations(NamedTuple):
 
 
 def read_size_in_name(name: str) -> float | None:
-    """Read a model's size off its name: "Qwen2.5-7B-Instruct" has 7e9, "Mixtral-8x7B" 5.6e10."""
+    """Read the number of parameters off a name: 7e9 for "Qwen2.5-7B-Instruct", 5.6e10 for "Mixtral-8x7B"."""
     found = _SIZE.search(name.rpartition("/")[2])
     if not found:
         return None
@@ -44,13 +44,15 @@ def read_size_in_name(name: str) -> float | None:
 
 
 def read_active_size(name: str) -> float | None:
-    """Parameters that a token meets: "Qwen3-30B-A3B" has 3e9 of its 3e10."""
+    """Read the active parameters per token off a name: 3e9 for "Qwen3-30B-A3B"."""
     found = _ACTIVE.search(name)
     return float(found[1]) * 1e9 if found else read_size_in_name(name)
 
 
 def estimate_folder_parameters(folder: Path) -> float | None:
-    """Estimate a model's size from the config in its folder, None if there is none that tells."""
+    """Estimate the parameters of a model from the config in its folder; None if that is missing or
+    incomplete.
+    """
     try:
         config: Mapping[str, object] = json.loads((folder / "config.json").read_bytes())
         layers, hidden = (float(str(config[key])) for key in ("num_hidden_layers", "hidden_size"))
@@ -64,12 +66,12 @@ def estimate_folder_parameters(folder: Path) -> float | None:
 
 
 def count_toy_parameters(given: PlannedRows) -> float:
-    """Parameters of the toy model."""
+    """Count the parameters of the toy model."""
     return float(llama_shape(vocab_size=given.params.scratch.vocabulary, **toy.SIZES).parameters)
 
 
 def find_parameters(given: PlannedRows, weights: Weights, role: str) -> float:
-    """Parameters of a model that measures."""
+    """Find the parameters of a model that measures rows, by its config, its name, else a guess."""
     if weights.is_scratch:
         return count_toy_parameters(given)
     if weights.is_experienced:
@@ -84,7 +86,7 @@ def find_parameters(given: PlannedRows, weights: Weights, role: str) -> float:
 
 
 def _count_passes(given: PlannedRows, role: str, tokens: float) -> Operations:
-    """Forward passes over all pools. tokens: of a row, beside its instruction."""
+    """Count the operations of forward passes over all pools. tokens: of a row, besides its instruction."""
     weights = getattr(given.params.models, role)
     size = find_parameters(given, weights, role)
     pools = [(given.rows(pool), given.text(pool) + tokens) for pool in given.params.pools]
@@ -99,7 +101,7 @@ def count_score_flops(given: PlannedRows, _: str) -> Operations:
 
 
 def estimate_answer_tokens(given: PlannedRows) -> float:
-    """Tokens of an answer of the responder."""
+    """Estimate the tokens of the responder's answers."""
     model, lengths = given.params.models.responder, LENGTHS["respond"]
     return (lengths.simulated if model.simulated else lengths.reply).count_tokens(given.text(SEED_ROUND))
 

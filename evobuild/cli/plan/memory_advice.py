@@ -1,4 +1,4 @@
-"""What to change where a training does not fit into the memory of a device."""
+"""Find changes with which a training fits into the memory of a device."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from evobuild.training.planning.estimates import Load, device_memory, host_bytes
 from evobuild.training.planning.shapes import Shape
 
 _SAID = 2
-"""Changes that are said, of those that would do."""
+"""Changes that are suggested, at most."""
 
 
 def find_fitting_changes(shape: Shape, load: Load, device: int) -> tuple[str, ...]:
-    """Say with which changes it would fit, those first that change least; () if none of those known here
-    does.
+    """Return changes with which the training fits, smallest first; () if no known change is enough.
 
-    device: bytes that each has.
+    Args:
+        device: bytes of each device.
     """
     return tuple(islice(_iterate_fitting_changes(shape, load, device), _SAID))
 
@@ -36,7 +36,7 @@ def _iterate_fitting_changes(shape: Shape, load: Load, device: int) -> Iterator[
 
 
 def _vary_machine(load: Load) -> Iterator[tuple[str, Load]]:
-    """Settings of machine.yaml, none of which changes what is learnt."""
+    """Yield changes of machine.yaml, which do not affect the trained model."""
     yield "", load
     longest = load.params.max_length * (2 if load.params.method == "dpo" else 1)
     least = replace(load, checkpointing=True, tokens=longest)
@@ -51,7 +51,7 @@ def _vary_machine(load: Load) -> Iterator[tuple[str, Load]]:
 
 
 def _vary_training(load: Load) -> Iterator[tuple[str, Finetune]]:
-    """Settings of the training, which change what is learnt."""
+    """Yield changes of the training's params, which do affect the trained model."""
     params, lora = load.params, load.params.lora
     yield "", params
     if not lora.rank:

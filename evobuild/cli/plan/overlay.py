@@ -1,4 +1,4 @@
-"""The workspace as DVC sees it, with other content in a few files that stay as they are on disk."""
+"""Let DVC see other content in a few files of the workspace, without changing them on disk."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def overlaid_repo(instead: Mapping[Path, Path]) -> Iterator[Repo]:
-    """Open DVC's repository. instead: files to others, whose content and time DVC finds in their place."""
+    """Open DVC's repository. instead: maps files to others, whose content and mtime DVC sees in their
+    place.
+    """
     from dvc.fs import LocalFileSystem
 
     places = {os.path.realpath(path): str(other) for path, other in instead.items()}
 
     class Overlay(LocalFileSystem):  # type: ignore[misc]
-        """The local file system, in which some paths lead elsewhere."""
+        """The local file system, with some paths redirected."""
 
         def open(self, path: str, *args: Any, **options: Any) -> Any:
             return super().open(_place(path), *args, **options)

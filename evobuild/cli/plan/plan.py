@@ -1,6 +1,6 @@
-"""What a `dvc repro` would cost before it is run: every stale stage with what it would ask.
+"""Estimate what a `dvc repro` would cost: every stale stage with its calls.
 
-Which stages are stale is DVC's word; what one would ask is estimated by `estimates`.
+DVC decides which stages are stale; `stage_estimates` estimates each.
 """
 
 from __future__ import annotations
@@ -38,19 +38,20 @@ _SUMMED = ("calls", "tokens", "cost")
 
 
 class Plan(NamedTuple):
-    """stages: those that are stale and on, in the order in which they would run. off: those that are off."""
+    """stages: stale and enabled, in the order of the run. off: stale but disabled."""
 
     stages: list[Estimate]
     off: tuple[str, ...] = ()
 
 
 def plan_stages(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
-    """Plan what is stale.
+    """Plan the stale stages.
 
-    overrides: changes of params as `dvc exp run -S` takes them; params.yaml itself is never written.
-    targets: stages as `dvc repro` takes them; without any, all.
+        Args:
+        overrides: changes of params, as for `dvc exp run -S`; params.yaml itself is never written.
+        targets: stages, as for `dvc repro`; (): all.
 
-    Raises UserError if DVC cannot tell, as while it runs a stage, or if nothing makes a round or pool.
+    Raises UserError if DVC cannot tell (it may be running a stage), or if no stage produces a round or pool.
     """
     with overridden_params(overrides) as params:
         values = load_all_params(params)
@@ -66,7 +67,7 @@ def plan_stages(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> P
 
 
 def _list_stale_renewed(targets: Sequence[str]) -> list[tuple[Stage, bool]]:
-    """`_stale` with dvc.yaml and evobuild.lock as `evobuild repro` renews them first."""
+    """`_stale` with dvc.yaml and evobuild.lock renewed, as `evobuild repro` does first."""
     with ScratchFolder() as folder:
         instead = {}
         for path, text in derive_files().items():
@@ -77,9 +78,9 @@ def _list_stale_renewed(targets: Sequence[str]) -> list[tuple[Stage, bool]]:
 
 
 def _list_stale(targets: Sequence[str], instead: Mapping[Path, Path]) -> list[tuple[Stage, bool]]:
-    """Stale stages that targets need, in order; of each, whether all that it reads is current.
+    """List the stale stages that targets need, in order, each with whether all its inputs are current.
 
-    instead: files to others with the content that they would have.
+    instead: maps files to others with the content that they would have.
     """
     from dvc.exceptions import DvcException
 
@@ -113,20 +114,20 @@ def _iterate_stale(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, 
 
 
 def format_plan(planned: Plan) -> list[tuple[str, ...]]:
-    """Lay a plan out, the header first and the total last; ~ marks what is expected, ≤ a bound."""
+    """Build the table of a plan, header first, total last; ~ marks expected numbers, ≤ bounds."""
     rows = [_format_row(each) for each in planned.stages]
     return [HEADER, *rows, _format_row(sum_estimates(planned))] if len(rows) > 1 else [HEADER, *rows]
 
 
 def format_notes(planned: Plan) -> list[str]:
-    """What is said below a plan: what its marks mean, and what trainings take."""
+    """List the notes below a plan: the meaning of its marks, unknowns, and trainings."""
     if not planned.stages and not planned.off:
         return ["Nothing is stale."]
     return [*_iterate_notes(planned), *format_trainings(planned.stages)]
 
 
 def sum_estimates(planned: Plan) -> Estimate:
-    """Add stages up, what is known of each, and the start of those that are off."""
+    """Sum the known numbers of all stages, and the start times of disabled ones."""
 
     def added(values: Iterable[Any], also: float = 0) -> Any:
         known = [value for value in values if value]
@@ -168,7 +169,7 @@ def _format_time(seconds: float | None, mark: str) -> str:
 
 
 def _iterate_notes(planned: Plan) -> Iterator[str]:
-    """What the marks mean, and what is not known, each where it is so."""
+    """Yield the notes that apply: marks, assumptions, disabled stages, unknown times, prices and items."""
     stages = planned.stages
     asking = [each for each in stages if each.calls]
     yield "~ expected, by replies, rows and runs here so far; ≤ at most, with replies as long as they may be"
@@ -179,7 +180,7 @@ def _iterate_notes(planned: Plan) -> Iterator[str]:
         off = ", ".join(
             dict.fromkeys(each if _stage_name(each) in on else _stage_name(each) for each in planned.off)
         )
-        yield f"{len(planned.off)} stages are switched off; the total has the time to start them: {off}"
+        yield f"{len(planned.off)} stages are disabled; the total includes the time to start them: {off}"
     yield from format_gpu_notes(stages)
     if untimed := _join_stages(each for each in stages if each.seconds is None):
         yield f"no time is known yet, nor is it in the total: {untimed}"
@@ -195,7 +196,7 @@ def _iterate_notes(planned: Plan) -> Iterator[str]:
 
 
 def format_gpu_notes(stages: Iterable[Estimate]) -> Iterator[str]:
-    """GPU hours of models that run in stages, and by which speeds."""
+    """Yield the GPU hours of models that run in stages, and the source of the speeds."""
     hours: dict[str, float] = {}
     for each in stages:
         for model, own in each.gpu_hours.items():
@@ -207,10 +208,10 @@ def format_gpu_notes(stages: Iterable[Estimate]) -> Iterator[str]:
 
 
 def _join_stages(stages: Iterable[Estimate]) -> str:
-    """Name stages, those of several rounds or pools once."""
+    """Join the names of stages; one that runs for several rounds or pools is listed once."""
     return ", ".join(dict.fromkeys(_stage_name(each.stage) for each in stages))
 
 
 def _stage_name(address: str) -> str:
-    """The stage of what DVC calls evolve@r1."""
+    """Return the stage of DVC's address, such as "evolve" of "evolve@r1"."""
     return address.partition("@")[0]

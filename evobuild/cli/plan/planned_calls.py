@@ -1,4 +1,4 @@
-"""What a stage asks of one model: how many calls, of how many tokens each."""
+"""The calls of a stage to one model: their number, and the tokens of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from evobuild.cli.plan.amounts import Amount
 
 
 class PlannedCalls(NamedTuple):
-    """Calls of one role's model. prompt, reply: tokens of a call as expected; most: of a reply at most."""
+    """Calls to one role's model. prompt, reply: expected tokens per call; most: tokens of a reply at most."""
 
     model: str
     role: str

@@ -1,4 +1,4 @@
-"""How many rows each stage will get: as many as its inputs have, else as are expected, and at most.
+"""Plan how many rows each stage will get: counted if its inputs are current, else expected and at most.
 
 Rows are counted where a table is current. Behind a stale stage they are expected by the share that the stage
 kept in its last run here, else by `assumptions.KEPT`; at most all are kept. Rows grow from round to round
@@ -32,7 +32,7 @@ FEWEST = 20
 
 
 class PlannedRows:
-    """Knows the params, which stages are stale, and what each kept in its last run here."""
+    """Plans rows from params, stale stages, and the share that each stage kept in its last run."""
 
     def __init__(self, params: Params, stale: Set[str], runs: Mapping[str, StageRun]) -> None:
         self.params = params
@@ -40,7 +40,7 @@ class PlannedRows:
         self._runs = runs
 
     def expect_kept_share(self, stage: str, name: str = "") -> float:
-        """The share of its rows that a stage is expected to keep."""
+        """Return the share of its rows that a stage is expected to keep."""
         run = self._runs.get(f"{stage}@{name}" if name else stage)
         if run and not run.off and run.rows_in is not None and run.rows_in >= FEWEST:
             return (run.rows_out or 0) / run.rows_in
@@ -50,7 +50,7 @@ class PlannedRows:
 
     @cached_property
     def _source(self) -> SeedSource:
-        """Rows of r0 if they are there, else of the seed data."""
+        """Read r0 if it is current, else the seed data."""
         return read_table(R0) if self._has_seed else read_source(self.params.seed)
 
     @property
@@ -68,10 +68,10 @@ class PlannedRows:
 
     @property
     def held_out_rows(self) -> Amount:
-        """Rows that the stage `seed` will hold out; none if no share of them is to be."""
+        """Rows that the stage `seed` will hold out."""
         share = self.params.seed.held_out
         there, drawn = self._source.rows, self.params.seed.rows
-        # Near duplicates stay on one side of the split, so that it may take more than its share.
+        # Near duplicates stay on one side of the split, so more than the share may be held out.
         most = exact_amount(min(each for each in (there, drawn) if each) if there or drawn else 0)
         return most.scale_expected(share) if share else NONE
 
@@ -91,23 +91,23 @@ class PlannedRows:
         return tried.scale_expected(self._estimate_child_share(pool))
 
     def _count_current(self, stage: str, table: str) -> Amount | None:
-        """Rows of a table whose stage is current; None if it is stale, or was not pulled."""
+        """Count the rows of a table whose stage is current; None if it is stale or was not pulled."""
         is_there = stage not in self._stale and Path(table).exists()
         return exact_amount(count_table_rows(Path(table))) if is_there else None
 
     def _estimate_child_share(self, round_: str) -> float:
-        """The share of parents that have a child."""
+        """Estimate the share of parents that get a child."""
         given, kept = self.params.evolve, self.expect_kept_share("evolve", round_)
         if given.on_failure == "keep_parent":
             return 1.0
         return 1 - (1 - kept) ** (1 + given.retries) if given.on_failure == "retry" else kept
 
     def count_all(self) -> Amount:
-        """Rows of all pools."""
+        """Sum the rows of all pools."""
         return sum_amounts([self.rows(pool) for pool in self.params.pools])
 
     def text(self, pool: str) -> float:
-        """Tokens of an instruction of a pool, with its input."""
+        """Estimate the tokens of a pool's instructions, inputs included."""
         depth = 0
         while pool in self.params.rounds:
             depth, pool = depth + 1, self.params.rounds[pool].parent
@@ -123,7 +123,7 @@ class PlannedRows:
         return rows.scale_expected(share) if share or self._source.rows is None else NONE
 
     def count_selected(self) -> Amount:
-        """Rows that `select` takes: of those with an answer, its share or its count."""
+        """Estimate the rows that `select` keeps: its share or count of rows with an answer."""
         given = self.params.select
         pools = given.pools_read(self.params.pools)
         there = sum_amounts([self._estimate_answered(pool) for pool in pools])
@@ -134,7 +134,7 @@ class PlannedRows:
         return Amount(min(taken.expected, there.expected), min(taken.most, there.most))
 
     def _estimate_answered(self, pool: str) -> Amount:
-        """Rows whose answer is no failure."""
+        """Estimate the rows with a usable answer."""
         keeps = pool == SEED_ROUND and self.params.respond.seed_answers == "keep"
         return self.rows(pool).scale_expected(
             1.0 if keeps or self.is_sampled(pool) else self.expect_kept_share("respond", pool)
@@ -147,10 +147,10 @@ class PlannedRows:
         return pool in self.params.branches and bool(self.params.autoif.sample.count)
 
     def count_constraints(self, branch: str) -> Amount:
-        """Constraints to write verifiers for: as many as there are, or as are given and asked for."""
+        """Estimate the constraints that get verifiers: counted, else the seed's plus those to be invented."""
         if there := self._count_current(f"augment@{branch}", f"data/{branch}/constraints.parquet"):
             return there
-        # Bytes: whether it is text is for the stage to say.
+        # Read bytes: the stage checks that it is valid text.
         seeds = len(Path(self.params.autoif.seeds).read_bytes().splitlines())
         given = self.params.autoif.augment
         return (
@@ -160,14 +160,14 @@ class PlannedRows:
         )
 
     def count_checked(self, branch: str) -> Amount:
-        """Constraints that cross-checking leaves."""
+        """Estimate the constraints that cross-checking keeps."""
         if there := self._count_current(f"crosscheck@{branch}", f"data/{branch}/checked.parquet"):
             return there
         drawn = self.params.autoif.crosscheck.constraints
         return self.count_constraints(branch).scale_expected(assumptions.KEPT["crosscheck"]).limit_to(drawn)
 
     def count_composed(self, branch: str) -> Amount:
-        """Rows of constraints and queries."""
+        """Estimate the rows composed of constraints and queries."""
         if there := self._count_current(f"compose@{branch}", f"data/{branch}/rows.parquet"):
             return there
         given = self.params.autoif.compose
@@ -176,5 +176,5 @@ class PlannedRows:
         return self.count_checked(branch).times(queries).limit_to(given.rows)
 
     def count_samples(self, branch: str) -> Amount:
-        """Answers that are sampled to the rows of a branch."""
+        """Estimate the answers sampled for the rows of a branch."""
         return self.count_composed(branch).times(self.params.autoif.sample.count)

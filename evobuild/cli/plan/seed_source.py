@@ -1,4 +1,4 @@
-"""What the seed data are like before anything runs: how many rows, how long, how many without an answer."""
+"""Measure seed data before a run: number of rows, mean length, share without an answer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from evobuild.seeds.params import Seed
 
 CHARACTERS_A_TOKEN = 4
 GUESSED_TEXT = 60
-"""Tokens of an instruction where none can be read yet: an assumption."""
+"""Tokens of an instruction if no data can be read yet: an assumption."""
 
 
 class SeedSource(NamedTuple):
-    """rows: None if the data have yet to be fetched. text: mean tokens of an instruction with its input.
+    """rows: None if the data are not fetched yet. text: mean tokens of an instruction with its input.
 
     unanswered: share of rows without an answer.
     """
@@ -29,7 +29,7 @@ class SeedSource(NamedTuple):
 
 
 def read_source(given: Seed) -> SeedSource:
-    """Read a file of the user's, whole. Raises BadInput as the stage `seed` does."""
+    """Measure the whole source file. Raises BadInput as the stage `seed` does."""
     path = Path(given.source)
     if not path.exists():
         return SeedSource(None)
@@ -41,7 +41,7 @@ def read_source(given: Seed) -> SeedSource:
 def _read_cached(
     path: Path, format: Format, columns: tuple[tuple[Any, str], ...], _changed: int
 ) -> SeedSource:
-    """Read a file once, however many experiments of a recipe are planned on it."""
+    """Measure a file, cached: a recipe plans many experiments on the same one."""
     rows = characters = unanswered = 0
     for row in read_seed_rows(path, format, dict(columns)):
         rows += 1
@@ -51,7 +51,7 @@ def _read_cached(
 
 
 def read_table(table: Path) -> SeedSource:
-    """Read the rows of r0."""
+    """Measure the rows of r0."""
     found = (
         pl.scan_parquet(part_files(table))
         .select(
@@ -70,10 +70,10 @@ def _compute_means(rows: int, characters: int, unanswered: int) -> tuple[float, 
 
 
 def count_table_rows(table: Path) -> int:
-    """Rows of a table of any schema."""
+    """Count the rows of a table of any schema."""
     return int(pl.scan_parquet(part_files(table)).select(pl.len()).collect().item())
 
 
 def count_source_rows(path: Path) -> int | None:
-    """Rows of a file of the user's; None if it has yet to be fetched."""
+    """Count the rows of a source file; None if it is not fetched yet."""
     return sum(1 for _ in read_seed_rows(path)) if path.exists() else None

@@ -1,4 +1,4 @@
-"""How fast models are before the first reply, by engine and size, each figure with its source."""
+"""Assumed speeds of models that have not replied yet, by engine and size, each with its source."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SIMULATED_CALL = 0.00025
 """Seconds of a call of the simulated model: 4,100 rows/s of `evolve` (docs/scale.md)."""
 TUNED = "models/tuned/"
 STREAM = 50.0
-"""Tokens a second of each call in flight to a server: an assumption. `openai.concurrency` are in flight."""
+"""Tokens/s of each call to a server: an assumption. `openai.concurrency` calls are in flight."""
 H100 = 989e12
-"""FLOP/s of the GPU that the speeds below are of, dense bf16."""
+"""Peak FLOP/s (dense bf16) of the GPU to which the speeds below refer."""
 WRITTEN = 10_000.0
 """Tokens a second that vLLM writes with 8 billion weights in bf16 on one H100; about 12,500 are published
 (www.morphllm.com/vllm-benchmarks: Llama 3.1 8B), 3,363 on an A100 (DeepSeek-R1-Distill-Qwen-7B)."""
@@ -42,10 +42,10 @@ STATIC_BATCHES = 1 / 20
 CPU = 5e10
 """FLOP/s of two CPU cores with PyTorch, MEASURED with an embedder of 23 million weights."""
 CPU_TOY = 8e9
-"""The same of a model of fewer than SMALL weights, whose matrices are small; MEASURED with the toy model."""
+"""FLOP/s of a model with fewer than SMALL weights: small matrices are slower. MEASURED with the toy model."""
 SMALL = 5e6
 CPU_TOKEN = 0.0015
-"""Seconds of a token that transformers writes on a CPU, beside its operations: MEASURED on the toy model."""
+"""Overhead of transformers on a CPU, in seconds per written token: MEASURED with the toy model."""
 LOADING = {"vllm": 60.0, "transformers": 15.0}
 """Seconds until an engine has loaded a model of several billion weights: an assumption."""
 
@@ -62,7 +62,7 @@ CPU_RANGE = 3.0
 
 
 class TrainingSpeed(NamedTuple):
-    """FLOP/s of all devices together. source: where both come from, in words."""
+    """FLOP/s of all devices together. source: of both numbers, in words."""
 
     best: float
     slow: float
@@ -70,12 +70,12 @@ class TrainingSpeed(NamedTuple):
 
 
 def choose_cpu_speed(parameters: float) -> float:
-    """FLOP/s of a model on a CPU."""
+    """Return the assumed FLOP/s of a model on a CPU."""
     return CPU if parameters >= SMALL else CPU_TOY
 
 
 def estimate_training_speed(devices: Devices, given: Training, parameters: float) -> TrainingSpeed:
-    """How fast a training may be, on what `devices` and machine.yaml say."""
+    """Estimate the speed of a training on these devices with the settings of machine.yaml."""
     number = devices.processes * given.nodes
     if devices.flops is None and not devices.cuda:
         usual = choose_cpu_speed(parameters)
@@ -99,7 +99,7 @@ class Time(NamedTuple):
 
 
 def find_chat_parameters(given: PlannedRows, name: str) -> tuple[float, float]:
-    """Parameters of a chat model and those that a token meets."""
+    """Return a chat model's parameters, and those that are active per token."""
     if name.startswith(TUNED) and (base := given.params.bases.get(name.removeprefix(TUNED))):
         name = base.model.name
     if name == SCRATCH:
@@ -110,7 +110,7 @@ def find_chat_parameters(given: PlannedRows, name: str) -> tuple[float, float]:
 
 
 class Speeds:
-    """Knows the machine."""
+    """Estimates times on this machine."""
 
     def __init__(self, settings: Machine) -> None:
         self._machine = settings
@@ -118,18 +118,18 @@ class Speeds:
 
     @property
     def _peak(self) -> float:
-        """FLOP/s of a GPU, of an H100 where none is here or its peak is not known."""
+        """Peak FLOP/s of a GPU; that of an H100 if there is no GPU or its peak is unknown."""
         return self._devices.flops or H100
 
     def estimate_seconds(self, operations: float, parameters: float) -> float:
-        """Seconds of operations of a model here, on all GPUs or the CPU."""
+        """Estimate the seconds of a model's operations on all GPUs or the CPU."""
         if not self._devices.cuda:
             return operations / choose_cpu_speed(parameters)
         number = self._machine.measuring.processes or self._devices.processes
         return operations / (self._peak * READING * number)
 
     def estimate_calls(self, given: PlannedRows, asking: PlannedCalls, calls: float, reply: float) -> Time:
-        """Time of calls to a model that has not replied yet. reply: tokens of each."""
+        """Estimate the time of calls to a model that has not replied yet. reply: tokens of each."""
         engine, _, rest = asking.model.partition(":")
         if engine == "simulated":
             return Time(calls * SIMULATED_CALL)

@@ -1,8 +1,8 @@
-"""What each stage costs, one entry a stage: whether it is on, whom it asks how often, how long it takes.
+"""The cost of each stage: whether it is enabled, its calls to models, and its time.
 
 Seconds are those of a stage's own process on two CPU cores. `fixed` is its start, with imports, MEASURED as
 `assumptions` says. `row` is what each of its rows adds, as docs/scale.md has it. A stage that runs or trains
-models itself has operations, too (`flops.py`). `speeds.py` has the time of calls.
+models itself also has operations (`flops.py`). `speeds.py` has the time of calls.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Asks = Callable[[PlannedRows, str], Sequence[PlannedCalls]]
 
 @dataclass(frozen=True)
 class StageCost:
-    """What a stage costs, given the planned rows and the name of its round, pool or branch.
+    """The cost of a stage. Functions take the planned rows and the name of its round, pool or branch.
 
-    is_on: False where params switch it off. asks: None where it asks no chat model. rows: its time grows with
-    them. operations: floating-point operations of the models that it runs itself.
+    is_on: False if params disable it. asks: its calls; None if it calls no chat model. rows: its input rows,
+    by which its time grows. operations: floating-point operations of models that it runs itself.
     """
 
     is_on: Callable[[PlannedRows, str], bool] = lambda given, name: True
@@ -41,7 +41,7 @@ class StageCost:
 
 
 def _plan_calls(given: PlannedRows, stage: str, role: str, calls: Amount, text: float) -> list[PlannedCalls]:
-    """Calls of a stage about rows of `text` tokens."""
+    """Plan the calls of a stage about rows of `text` tokens."""
     model = getattr(given.params.models, role)
     kind = "evolve by operations" if (stage, given.params.evolve.strategy) == ("evolve", "evol") else stage
     lengths, most = LENGTHS[kind], find_longest_reply(given, stage)
@@ -61,12 +61,12 @@ def _plan_calls(given: PlannedRows, stage: str, role: str, calls: Amount, text: 
 
 
 REPLY_SETTINGS = {"optimize": ("optimize", "evolve", "respond", "rate"), "evolve": ("evolve", "rate")}
-"""Sections that say how long a reply may be, of stages that have several in use."""
+"""Sections whose max_tokens a stage uses, if they are not its own section alone."""
 _OF_BRANCHES = ("augment", "verifiers", "backtranslate", "sample", "quality")
 
 
 def find_longest_reply(given: PlannedRows, stage: str) -> int:
-    """Tokens of a reply of a stage at most: the most that any setting that it may read allows."""
+    """Return the highest max_tokens of any section that a stage may use."""
     found = given.params.model_dump(include=set(REPLY_SETTINGS.get(stage, (stage,))))
     if stage in _OF_BRANCHES:
         found = given.params.autoif.model_dump(include={stage})
@@ -105,7 +105,7 @@ def _plan_evolve(given: PlannedRows, round_: str) -> list[PlannedCalls]:
 
 
 def _lists_methods(given: PlannedRows, _: str) -> bool:
-    """Replies to fixed operations list none."""
+    """Whether replies list methods: those to fixed operations do not."""
     return bool(given.params.keywords.rows and given.params.rounds) and given.params.evolve.strategy == "auto"
 
 
@@ -193,7 +193,7 @@ def _plan_measure(given: PlannedRows, name: str) -> list[PlannedCalls]:
 
 
 def _has_role(role: str) -> Callable[[PlannedRows, str], bool]:
-    """Whether a model plays a role."""
+    """Return a predicate: whether params name a model for a role."""
     return lambda given, _: getattr(given.params.models, role) is not None
 
 

@@ -1,8 +1,8 @@
-"""What one stale stage would ask and take: calls, tokens, seconds, cost, as expected and at most.
+"""Estimate calls, tokens, seconds and cost of one stale stage, as expected and at most.
 
 A stage whose inputs are current is run with its calls only counted, so its calls are exact. Behind a stale
-stage they are expected from the params, the rows and the shares kept so far (`stage_costs`), with a bound
-beside. Replies are like those of the same model in the same stage so far, else as assumed.
+stage, calls are estimated from params, rows and the shares kept so far (`stage_costs`), with an upper bound.
+Lengths of replies are those of the same model in the same stage so far, else `assumptions`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from dvc.stage import Stage
 
 STARTING = 0.7
-"""Seconds that DVC and Python take to start a stage, be it on or off; MEASURED as `assumptions` says."""
+"""Seconds that DVC and Python need to start a stage, enabled or not; MEASURED as in `assumptions`."""
 OFF = 0.3
-"""Seconds of a stage that is switched off, once it has started; MEASURED likewise."""
+"""Seconds of a disabled stage after its start; MEASURED likewise."""
 
 
 @dataclass(frozen=True)
 class Most:
-    """At most: calls, tokens of prompts and replies, those of replies alone, seconds, cost.
+    """Upper bounds: calls, tokens of prompts and replies, tokens of replies alone, seconds, cost.
 
     Prompts are as long as expected, replies as long as they may be, time and cost grow with tokens.
     """
@@ -54,7 +54,7 @@ class Most:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one stale stage would ask and take, as expected; `most` is the bound.
+    """Expected calls, tokens, seconds and cost of one stale stage; `most` has the bounds.
 
     calls and stored are None where no chat model is asked, stored where it is not known. exact: calls are
     counted. tokens: of prompts and replies. measured: they come from replies of the same model in the same
@@ -78,7 +78,7 @@ class Estimate:
 
 
 class Estimator:
-    """Knows the params, what earlier replies and runs were like, and how many rows a stage may get."""
+    """Estimates stages from params, earlier replies and runs, and planned rows."""
 
     def __init__(
         self, values: Params, settings: machine.Machine, stale: set[str], params: Path = PARAMS
@@ -95,12 +95,12 @@ class Estimator:
         self._trainings = Trainings(values, settings, stale, self._rows)
 
     def read_items(self) -> None:
-        """Read the items of benchmarks if any are stale, so that what they lack is reported first."""
+        """Read the items of stale benchmarks, so that malformed items are reported before anything else."""
         if any(stage.startswith("evaluate@") for stage in self._stale):
             _ = self._evaluation.benchmarks
 
     def is_on(self, stage: Stage) -> bool:
-        """Whether params do not switch a stage off."""
+        """Whether params enable a stage."""
         name, _, key = str(stage.addressing).partition("@")
         return name not in COSTS or COSTS[name].is_on(self._rows, key)
 
@@ -118,9 +118,9 @@ class Estimator:
         return self._add_costs(Estimate(stage.addressing, exact=False, unknown=unknown), asked, name, key)
 
     def _count_exactly(self, name: str, stage: Stage) -> tuple[Estimate, list[CountedCalls]] | None:
-        """What a stage whose inputs are current asks; None where that depends on replies."""
+        """Count the calls of a stage whose inputs are current; None if they depend on replies."""
         usages = count_calls(name, stage.cmd, self._file)
-        # What a real model would reply is not known, nor then what would be asked next.
+        # A real model's replies are unknown, and with them the calls that follow.
         simulated = all(use.model.startswith("simulated:") for use in usages)
         calls, stored = _sum_calls(usages)
         if self._depends_on_replies(name) and not simulated and calls:
@@ -137,7 +137,7 @@ class Estimator:
         return Estimate(stage.addressing, stored=stored), counted
 
     def _depends_on_replies(self, name: str) -> bool:
-        """Whether a stage decides by one reply what it asks next."""
+        """Whether a stage's later calls depend on its replies."""
         evolve = self._params.evolve
         return (
             name in ("optimize", "compare")
@@ -147,7 +147,7 @@ class Estimator:
         )
 
     def _plan_calls(self, name: str, key: str) -> Sequence[PlannedCalls]:
-        """What a stage asks of each model."""
+        """Plan the calls of a stage to each model."""
         if name == "evaluate":
             return self._evaluation.plan_evaluation(key)
         if name == "compare":
@@ -156,7 +156,7 @@ class Estimator:
         return asks(self._rows, key) if asks and COSTS[name].is_on(self._rows, key) else []
 
     def _add_costs(self, found: Estimate, asked: Sequence[CountedCalls], name: str, key: str) -> Estimate:
-        """Add tokens, seconds and cost of calls."""
+        """Add tokens, seconds and cost of calls to an estimate."""
         taken = [self._calls.estimate_cost(each, name) for each in asked]
         calling = [each for each in taken if each.calls.most]
         tokens, most_tokens = sum(each.tokens for each in taken), sum(each.most_tokens for each in taken)
@@ -181,13 +181,13 @@ class Estimator:
         return self._add_time(found, name, key, time, most_tokens / tokens if tokens else 1.0)
 
     def _add_time(self, found: Estimate, name: str, key: str, calls: Time, longer: float) -> Estimate:
-        """Add the seconds of a stage: of its last run here, scaled by its rows, else of its cost.
+        """Add a stage's seconds: those of its last run, scaled by rows, else those of its `StageCost`.
 
-        longer: times as many tokens as expected there are at most.
+        longer: ratio of the most tokens to the expected ones.
         """
         run = self._runs.get(found.stage)
         if (cost := COSTS.get(name)) is None:
-            # A stage of the project's own.
+            # A stage that the project added: only its last run is known.
             return replace(found, seconds=run.seconds if run else None)
         rows = cost.rows(self._rows, key)
         work = None
@@ -207,7 +207,7 @@ class Estimator:
         return replace(found, seconds=seconds, most=bound)
 
     def _estimate_training(self, stage: str, base: str) -> Estimate:
-        """Estimate a training."""
+        """Estimate the stage `finetune` of one base."""
         training = self._trainings.estimate(base)
         start = STARTING + COSTS["finetune"].fixed
         if training.usual_hours is None or training.most_hours is None:

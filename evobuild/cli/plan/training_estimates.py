@@ -1,6 +1,6 @@
-"""What the stale trainings would take: steps, tokens, hours, disk, and the memory of each device.
+"""Estimate stale trainings: steps, tokens, hours, disk, and the memory of each device.
 
-Of a base its config is read and nothing else; of the toy not even that, so that no library is imported.
+Only the config of a base is read; for the toy not even that, so no library is imported.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ DATASET_TABLE = Path("data/dataset.parquet")
 
 @dataclass(frozen=True)
 class TrainingEstimate:
-    """What tuning one base would take. problem: why nothing is known but examples, steps and tokens.
+    """The estimate of tuning one base. problem: why only examples, steps and tokens are known.
 
-    exact: rows are counted; else examples, steps and tokens are expected, and at most those of `most_…`.
-    tokens: of all epochs. hours: at the best share of the peak that is assumed; most_hours: at the slow one,
-    of as many examples as there may be; usual_hours: between the two, at their geometric mean. None where no
-    config tells the size. speed: where both come from.
-    needed: bytes of each device; device: those that it has; host: those of offloading, of the CPU. fitting:
-    changes with which it would fit, where it does not.
+    exact: rows are counted; else examples, steps and tokens are expected values with the bounds `most_…`.
+    tokens: of all epochs. hours: at the best assumed share of the peak; most_hours: at the slowest, with the
+    most examples; usual_hours: at the geometric mean of both speeds. None if the size is unknown. speed: the
+    source of both speeds.
+    needed: bytes per device; device: bytes that each device has; host: bytes of CPU memory for offloading.
+    fitting: changes with which it would fit, if it does not.
     """
 
     model: str
@@ -82,7 +82,7 @@ class TrainingEstimate:
 
 
 class Rows(NamedTuple):
-    """Rows that are trained on, counted or expected and at most; and how long some of them are in tokens."""
+    """Training rows: their number, the tokens of a sample of them, and a guess if there is no sample."""
 
     number: Amount
     exact: bool
@@ -91,12 +91,12 @@ class Rows(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """Tokens of an example: as measured, else as guessed by the seed and the responder."""
+        """Mean tokens of an example: of the sample, else the guess from seed and responder."""
         return sum(self.lengths) / len(self.lengths) if self.lengths else self.guess
 
 
 class Trainings:
-    """Knows params, machine, and how many rows a pool may get."""
+    """Estimates trainings from params, machine.yaml and planned rows."""
 
     def __init__(self, values: Params, machine: Machine, stale: Set[str], rows: PlannedRows) -> None:
         self._params = values
@@ -137,7 +137,7 @@ class Trainings:
         )
 
     def _estimate_without_config(self, model: str, settings: Finetune, problem: str) -> TrainingEstimate:
-        """What follows from the rows alone, if those can be read."""
+        """Estimate from the rows alone, and from the size in the model's name."""
         try:
             rows = self._plan_rows(settings, Path())
         except UserError:
@@ -146,7 +146,7 @@ class Trainings:
         size = read_size_in_name(model)
         if size is None:
             return known
-        # Without a config its name tells the size, and so the hours but for attention.
+        # Without a config, the size in its name still gives the hours, except those of attention.
         devices = find_devices(self._machine)
         speed = estimate_training_speed(devices, self._machine, size)
         each = (4 if settings.lora.rank else 6) * (read_active_size(model) or size)
@@ -176,7 +176,7 @@ class Trainings:
         return Rows(self._estimate_rows(settings), False, lengths, guess)
 
     def _estimate_rows(self, settings: Finetune) -> Amount:
-        """Rows that gather finds: those of a pool, or those that are selected."""
+        """Estimate the rows that `gather` finds: those of a pool, or the selected ones."""
         if settings.data != DATASET:
             return self._planned.rows(settings.data)
         return (
@@ -188,7 +188,7 @@ class Trainings:
 
 @cache
 def _read_hub_shape(model: Weights) -> Shape | UserError:
-    """The sizes of a model of the hub, asked for once, however many experiments of a recipe are planned."""
+    """Read the sizes of a hub model, cached: a recipe plans many experiments with the same one."""
     try:
         return model_shape(checkpoints.causal_config(model))
     except UserError as error:
@@ -196,7 +196,7 @@ def _read_hub_shape(model: Weights) -> Shape | UserError:
 
 
 def _estimate_hours(known: TrainingEstimate, operations: float, speed: TrainingSpeed) -> dict[str, Any]:
-    """Hours of a training. operations: of each token."""
+    """Estimate the hours of a training. operations: FLOP per token."""
     usual = math.sqrt(speed.best * speed.slow)
     return {
         "hours": known.tokens * operations / speed.best / 3600,
@@ -207,7 +207,7 @@ def _estimate_hours(known: TrainingEstimate, operations: float, speed: TrainingS
 
 
 def _estimate_from_rows(settings: Finetune, rows: Rows, model: str) -> TrainingEstimate:
-    """What follows from the rows alone."""
+    """Estimate examples, steps and tokens from the rows."""
     expected, most = math.ceil(rows.number.expected), rows.number.most
     each = _estimate_example_tokens(settings, rows)
     return TrainingEstimate(
@@ -224,13 +224,13 @@ def _estimate_from_rows(settings: Finetune, rows: Rows, model: str) -> TrainingE
 
 
 def _estimate_example_tokens(settings: Finetune, rows: Rows) -> float:
-    """Tokens of an example in all epochs, as many as one has that was measured."""
+    """Estimate the tokens of one example over all epochs."""
     examples = 2 if settings.method == "dpo" else 1
     return examples * rows.mean * settings.epochs
 
 
 def _count_token_flops(shape: Shape, settings: Finetune, rows: Rows) -> float:
-    """Operations of one token."""
+    """Count the training FLOP of one token."""
     return training_flops_per_token(
         shape,
         attended_length(rows.lengths) or rows.guess,
@@ -240,6 +240,6 @@ def _count_token_flops(shape: Shape, settings: Finetune, rows: Rows) -> float:
 
 
 def _tokenizer_path(model: Weights) -> Path:
-    """The file of a base's tokenizer, be it there or not."""
+    """Return the path of a base's tokenizer, which may be missing."""
     folder = model.name if model.is_scratch else weights_source(model)[0]
     return Path(folder) / "tokenizer.json"

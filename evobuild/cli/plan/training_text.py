@@ -1,4 +1,4 @@
-"""The trainings of a plan as text: two tables, and what to change where memory does not suffice."""
+"""Format the trainings of a plan: two tables, and what to change if memory does not suffice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Named = tuple[str, TrainingEstimate]
 
 
 def format_trainings(planned: Sequence[Estimate]) -> Iterator[str]:
-    """Say what each training of a plan takes; nothing where none is stale."""
+    """Yield the lines about the trainings of a plan; nothing if no training is stale."""
     found = [(each.stage, each.training) for each in planned if each.training]
     known = [(stage, training) for stage, training in found if not training.problem]
     if found:
@@ -57,7 +57,7 @@ def _format_work(stage: str, training: TrainingEstimate) -> tuple[str, ...]:
 
 
 def _format_bounded(training: TrainingEstimate, expected: int, most: int) -> str:
-    """What is counted; else what is expected, and at most."""
+    """Format a counted number, or an expected one with its bound."""
     return (
         format_number(expected) if training.exact else f"~ {format_number(expected)} ≤ {format_number(most)}"
     )
@@ -84,10 +84,10 @@ def _iterate_notes(known: Sequence[Named]) -> Iterator[str]:
     for speed in dict.fromkeys(training.speed for _, training in known):
         yield f"hours: {speed}"
     if not all(training.measured for _, training in known):
-        yield "tokens are a guess: there is no row yet whose length could be measured"
+        yield "tokens are a guess: no row exists yet whose length could be measured"
     for stage, training in known:
         if training.memory is not None and training.memory.total > training.device:
             changes = " or ".join(training.fitting) or "a smaller base, or more or larger devices"
-            yield f"{stage} does not fit: take {changes}"
+            yield f"{stage} does not fit into memory: use {changes}"
         elif training.host:
-            yield f"{stage}: {training.host / GIB:,.0f} GiB of the CPU's memory, which is offloaded to"
+            yield f"{stage}: offloads {training.host / GIB:,.0f} GiB to the CPU's memory"

@@ -1,1 +1,1 @@
-"""`evobuild preview`: a few rows through the line to the answer, before money is spent on all."""
+"""`evobuild preview`: run a few rows through all rounds, before paying for all rows."""

@@ -1,4 +1,4 @@
-"""A few rows through the line: seed, method, every round, the answer, and the rating if it is asked for.
+"""Run a few rows through the pipeline: seed, method, every round, the answer, and optionally the rating.
 
 Rows, prompts and sampling are those of the stages, so that a run finds the replies in the store and asks none
 of them again. Nothing else stays: no table, no progress, no line in the journal of usage. Branches are left
@@ -44,10 +44,10 @@ OPTIMIZED = Path("data/method.txt")
 
 @dataclass(frozen=True)
 class PoolPreview:
-    """What came of some rows in one pool.
+    """The previewed rows of one pool.
 
-    rows: those of the pool. attempts: [] of r0. responses: [] where answers are kept as they are. ratings: by
-    the ids of rows, what the judge says, or why it says nothing.
+    attempts: [] for r0. responses: [] if the seed's answers are kept. ratings: by row id, the judge's rating,
+    or the reject.
     """
 
     name: str
@@ -65,10 +65,9 @@ class PoolPreview:
 
 @dataclass(frozen=True)
 class Preview:
-    """Some seed rows and what came of them.
+    """Some seed rows and their previews in each pool.
 
-    total: rows of r0, of which they were drawn. simulated: roles with no language model behind. notes: what a
-    run does otherwise.
+    total: rows of r0. simulated: roles with a simulated model. notes: differences from a run.
     """
 
     seeds: list[Instruction]
@@ -80,7 +79,7 @@ class Preview:
 
 
 def preview_rows(params: Params, count: int, rated: bool = False) -> Preview:
-    """Take so many rows of r0 through the line. Raises UserError if the source or a model cannot be used."""
+    """Preview `count` rows of r0. Raises UserError if the source or a model cannot be used."""
     r0 = _read_seed_rows(params)
     seeds = draw_lowest(r0, count, params.random_seed, "preview", by=lambda row: row.id)
     seeds.sort(key=lambda row: row.seed_place)
@@ -95,7 +94,7 @@ def preview_rows(params: Params, count: int, rated: bool = False) -> Preview:
 
 
 def _read_seed_rows(params: Params) -> list[Instruction]:
-    """The rows of r0, as the stage `seed` makes them."""
+    """Read the rows of r0, as the stage `seed` makes them."""
     given = params.seed
     sources = read_seed_rows(Path(given.source), given.format, given.columns or {})
     split = split_seed_rows(sources, given, params.random_seed)
@@ -106,7 +105,7 @@ def _read_seed_rows(params: Params) -> list[Instruction]:
 
 
 def _order_rounds(params: Params) -> Iterator[tuple[str, str]]:
-    """Rounds and their parents, each after its parent."""
+    """Yield rounds and their parents, parents first."""
     known, waiting = {SEED_ROUND}, {name: round.parent for name, round in params.rounds.items()}
     while ready := [name for name, parent in waiting.items() if parent in known]:
         for name in ready:
@@ -120,7 +119,7 @@ def _list_skipped(params: Params) -> Iterator[str]:
 
 
 class _PreviewModels:
-    """The models of the line, opened once, and what each pool of it does."""
+    """The models of the pipeline, each opened once, and the steps of a pool."""
 
     def __init__(self, params: Params, stack: ExitStack) -> None:
         self._params = params
@@ -131,11 +130,11 @@ class _PreviewModels:
 
     @property
     def usages(self) -> list[Usage]:
-        """What was asked of each role's model."""
+        """Usage of each role's model."""
         return [model.usage for model in self._models.values()]
 
     def evolve_pool(self, name: str, above: PoolPreview) -> PoolPreview:
-        """Evolve the rows of a pool into the next, as the stage `evolve` does."""
+        """Evolve the rows of a pool, as the stage `evolve` does."""
         if not above.rows:
             return PoolPreview(name, above.name, [])
         given = self._params.evolve
@@ -152,7 +151,7 @@ class _PreviewModels:
         return PoolPreview(name, above.name, list(iterate_instructions(children)), attempts)
 
     def answer_pool(self, pool: PoolPreview, rated: bool) -> PoolPreview:
-        """Answer the rows of a pool, if it is one of those that are answered, and rate them if asked to."""
+        """Answer the rows of a pool as the stage `respond` does, and rate them if wanted."""
         params, given = self._params, self._params.respond
         if pool.name not in params.pools or not pool.rows:
             return pool
@@ -178,18 +177,18 @@ class _PreviewModels:
         return self._models[role]
 
     def _choose_plan(self, round: str) -> Plan:
-        """How rows are evolved, by the method to begin with where the optimized one is not there yet."""
+        """Choose how rows are evolved; without an optimized method, by the initial one."""
         given = self._params.evolve
         source = RoundSource(round, self._params.random_seed, OPTIMIZED)
         if not reads_optimized(given):
             return plan_round(given, source)
         if OPTIMIZED.exists() and OPTIMIZED.read_text(encoding="utf-8").strip():
-            self._add_note(f"evolved by the optimized method as it stands in {OPTIMIZED}")
+            self._add_note(f"evolved by the optimized method in {OPTIMIZED}")
             return plan_round(given, source)
         initial = self._params.optimize.initial
         self._add_note(
-            f"evolved by the initial method ({initial}), as {OPTIMIZED} holds no optimized one yet: a run "
-            "makes it first, and then asks for evolutions, and for answers to them, by the better one"
+            f"evolved by the initial method ({initial}), since {OPTIMIZED} has no optimized one yet: a run "
+            "optimizes the method first, then evolves and answers rows with the better one"
         )
         named = {DEFAULT: given.method} | given.methods
         instead = {domain: initial if name == "optimized" else name for domain, name in named.items()}
@@ -201,6 +200,6 @@ class _PreviewModels:
 
 
 def has_answers(found: Preview) -> bool:
-    """Whether any answer came, if any was asked for."""
+    """Whether at least one request for an answer succeeded, or none was made."""
     responses = [response for pool in found.pools for response in pool.responses]
     return not responses or any(not response.failure for response in responses)

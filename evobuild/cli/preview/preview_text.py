@@ -1,6 +1,6 @@
-"""What a preview says: each seed row with all that came of it, what it took, and what all rows would take.
+"""Format a preview: each seed row with its children and answers, the cost, and the cost of all rows.
 
-Texts of rows and models are data: each line of one begins with a bar, and nothing of it steers a terminal.
+Texts of rows and models are untrusted: each of their lines begins with a bar, control characters are escaped.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from evobuild.process.terminal import aligned
 from evobuild.scoring.rate import Rating
 
 MOST_CHARACTERS = 1500
-"""Of a text that is not shown in full."""
+"""Characters of a text that are shown without --full."""
 
 HEADER = ("role", "asked", "of these stored", "tokens sent", "tokens written", "cost")
 
 
 def render_preview(found: Preview, template: str, settings: Machine, full: bool) -> str:
-    """Lay a preview out as text. template: that answers are asked by. full: whether texts are shown whole."""
+    """Format a preview. template: the responder's. full: show whole texts."""
     pages = _Pages(template, full)
     lines = [f"DRY RUN: simulated, no result: {', '.join(found.simulated)}", ""] if found.simulated else []
     lines += [line for number, seed in enumerate(found.seeds, 1) for line in pages.row(found, number, seed)]
@@ -37,7 +37,7 @@ def render_preview(found: Preview, template: str, settings: Machine, full: bool)
 
 
 class _Pages:
-    """Rows laid out one after the other."""
+    """Formats rows one after the other; a prompt that was shown before is shortened."""
 
     def __init__(self, template: str, full: bool) -> None:
         self._template = template
@@ -45,7 +45,7 @@ class _Pages:
         self._operations: set[str] = set()
 
     def row(self, found: Preview, number: int, seed: Instruction) -> Iterator[str]:
-        """A seed row, and what came of it in each pool."""
+        """Format a seed row, and its descendants in each pool."""
         yield f"Row {number} of {len(found.seeds)}: {seed.id}, {to_one_line(seed.domain)}"
         for pool in found.pools:
             yield from self._format_pool(pool, seed)
@@ -107,7 +107,7 @@ def _join_instruction(row: Instruction) -> str:
 
 
 def _format_conversation(row: Instruction, template: str) -> str:
-    """The conversation that an answer ends, its roles named where it has more than one turn."""
+    """Format the conversation sent to the responder; roles are named if it has several turns."""
     *earlier, last = chat_messages(row, template)
     return "\n\n".join([*(f"[{turn.role}] {turn.content}" for turn in earlier), last.content])
 
@@ -120,7 +120,7 @@ def _format_rating(rating: Rating | Reject) -> str:
 
 
 def _format_costs(usages: Sequence[Usage]) -> Iterator[str]:
-    """What was asked, and what of it was paid for now."""
+    """Format the number of requests, and the tokens and cost of those not cached."""
     rows: list[Sequence[str]] = [HEADER]
     for usage in usages:
         made = [usage.total("prompt_tokens"), usage.total("completion_tokens")]
@@ -136,7 +136,7 @@ def _format_costs(usages: Sequence[Usage]) -> Iterator[str]:
 
 
 def _format_estimate(found: Preview, settings: Machine) -> Iterator[str]:
-    """What all rows of r0 would take, if they are like these."""
+    """Extrapolate calls, tokens and cost to all rows of r0."""
     times = found.total / len(found.seeds)
     calls = tokens = 0.0
     cost: float | None = 0.0
@@ -155,5 +155,5 @@ def _format_estimate(found: Preview, settings: Machine) -> Iterator[str]:
     yield ""
     yield (
         f"All {found.total:,} rows of r0, at this rate: about {calls:,.0f} calls, {tokens:,.0f} tokens, "
-        f"{priced}. `evobuild plan` counts the other stages, too."
+        f"{priced}. `evobuild plan` includes the other stages."
     )

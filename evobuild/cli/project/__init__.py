@@ -1,1 +1,1 @@
-"""A project of one's own: its files, its lock of the library, and how both are renewed."""
+"""Create and upgrade a project: its files and its lock of the library."""

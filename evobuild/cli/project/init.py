@@ -1,6 +1,6 @@
-"""A project of one's own in a new folder: all its files, seed data if given, git and DVC ready.
+"""Create a project in a new folder: its files, seed data if given, git and DVC.
 
-The folder is whole or not there: it is laid out beside its place, and takes it at the end.
+It is built in a temporary folder and moved at the end, so a failure leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -32,19 +32,21 @@ from evobuild.seeds.inspection import Inspection, inspect_file, render_inspectio
 from evobuild.seeds.params import Seed
 
 MOST_COPIED = 20 * 2**20
-"""Bytes of the largest seed file that is copied: git holds the copy."""
+"""Bytes of the largest seed file that is copied into the project, and so into git."""
 
 
 def create_project(
     folder: Path, seed: Path | None = None, preset: str | None = None, changes: Sequence[str] = ()
 ) -> str:
-    """Make a project; give what there is to say about it.
+    """Create a project; return the text to print.
 
-    seed: a file of seed data, which is copied, and whose params are set. preset: whose params are set.
-    changes: of params, as `-S` takes them; they come last.
+        Args:
+        seed: a file of seed data to copy; params are set to match it.
+        preset: whose params to set.
+        changes: of params, as for `-S`; applied last.
 
-    Raises UserError if the folder holds anything but `.git`, or if git, the preset, the seed data or a change
-    is not as it should be; then nothing is left of it.
+    Raises UserError if the folder has anything but `.git`, or if git, the preset, the seed data or a change
+    is invalid.
     """
     repository.require_git()
     _refuse_full(folder)
@@ -63,7 +65,7 @@ def create_project(
                 write_pipeline()
             remarks, steps = list(_list_remarks(params)), list(list_next_steps(params))
         _move(made, folder)
-    # What fits is written already, with the path of the copy.
+    # Leave out the matching params: they are set already, with the path of the copy.
     said = [render_inspection(found).partition("  params that fit")[0]] if found else []
     said += [f"{folder} is a project of its own; {repository.init_repository(folder)}\n"]
     said += [f"  cd {shlex.quote(str(folder))}\n"] if folder.absolute() != Path.cwd() else []
@@ -74,7 +76,7 @@ def create_project(
 def _refuse_full(folder: Path) -> None:
     check_path(folder)
     if os.path.lexists(folder) and not folder.is_dir():
-        raise UserError(f"{folder}: is no folder; expected the name of a new one")
+        raise UserError(f"{folder}: is not a folder; expected the name of a new one")
     inside = sorted(path.name for path in folder.iterdir() if path.name != ".git") if folder.is_dir() else []
     if inside:
         raise UserError(
@@ -84,9 +86,9 @@ def _refuse_full(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _temporary_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder on the file system of another; at the end it goes, if it is still there.
+    """Yield a temporary folder on the same file system, so that its files can be renamed into place.
 
-    It is in the other if that exists: it may be a mount of its own, below a folder that is not the user's.
+    It is inside `folder` if that exists: `folder` may be a mount point, in a parent that is not writable.
     """
     where = folder if folder.is_dir() else folder.parent
     where.mkdir(parents=True, exist_ok=True)
@@ -107,7 +109,7 @@ def _lay_out(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _importable(folder: Path) -> Iterator[None]:
-    """Let the scripts of a folder be imported inside."""
+    """Make the scripts of a folder importable."""
     sys.path.insert(0, str(folder))
     try:
         yield
@@ -116,12 +118,12 @@ def _importable(folder: Path) -> Iterator[None]:
 
 
 def _inspect_seed(seed: Path) -> Inspection:
-    """Look at seed data by the params that are shipped."""
+    """Inspect seed data under the shipped params."""
     return inspect_file(seed.expanduser().absolute(), Seed())
 
 
 def _take_seed(found: Inspection) -> None:
-    """Copy seed data into this project, unless git should not hold it, and set the params that fit."""
+    """Copy seed data into this project unless it is too large for git, and set matching params."""
     values = dict(found.params)
     if found.path.stat().st_size <= MOST_COPIED:
         stem = safe_name(found.path.stem).replace(" ", "_").replace("/", "_") or "seed"
@@ -135,7 +137,7 @@ def _take_seed(found: Inspection) -> None:
 
 
 def _list_remarks(params: Params) -> Iterator[str]:
-    """What is still to be done before it runs: a model or a file that is named may not be there yet."""
+    """Yield what is missing before a run, such as a model or a package."""
     for check in (check_packages, check_params):
         try:
             check(params)
@@ -144,7 +146,7 @@ def _list_remarks(params: Params) -> Iterator[str]:
 
 
 def _move(made: Path, folder: Path) -> None:
-    """Give a folder's content to another, which is empty, holds only `.git`, or is not there."""
+    """Move a folder's content to another, which is missing, empty, or has only `.git`."""
     folder.mkdir(exist_ok=True)
     for path in made.iterdir():
         path.rename(folder / path.name)

@@ -1,6 +1,6 @@
-"""The files of a project, merged three ways: as they are, as they were shipped, and as they are shipped now.
+"""Merge the files of a project three ways: current, as shipped before, and as shipped now.
 
-Nothing of the user's is lost: what both sides changed stands in the file with both, between git's markers.
+No change of the user is lost: conflicting changes are both kept, between git's markers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from evobuild.cli.project.repository import merge_texts
 
 
 class Change(NamedTuple):
-    """What becomes of a file. content: what it gets, None if it goes; written: whether at all."""
+    """A change of a file. content: the new one, None: remove it; written: False: leave it alone."""
 
     path: str
     how: str
@@ -26,13 +26,13 @@ KEPT = {
     "dropped": "the new version has it no more, and it was changed here: left as it is",
     "link": "a link: left as it is",
 }
-"""What is left alone, and why."""
+"""Files that are left alone, and why."""
 
 
 def merge_files(
     folder: Path, base: Mapping[str, bytes], theirs: Mapping[str, bytes], names: tuple[str, str]
 ) -> Iterator[Change]:
-    """Give every file that changes, or that would if it were not left alone, by path.
+    """Yield the changes of all files, including those that are left alone, by path.
 
     folder: the project. base: files as they were shipped; theirs: as they are now. names: of both, in the
     markers of a conflict.
@@ -53,7 +53,7 @@ def merge_files(
 def _classify_change(
     path: str, own: bytes | None, old: bytes | None, new: bytes | None, names: tuple[str, str]
 ) -> Change:
-    """What becomes of a file whose shipped content was `old` and is `new`; None: there is none."""
+    """Classify the change of a file whose shipped content was `old` and is now `new`; None: no such file."""
     if own == old:
         return Change(path, "removed" if new is None else "added" if old is None else "updated", new)
     if own is None or new is None:
@@ -63,13 +63,13 @@ def _classify_change(
 
 
 def _is_link(folder: Path, path: str) -> bool:
-    """Whether a file, or a folder above it in the project, is a link to elsewhere."""
+    """Whether a file, or a folder above it in the project, is a symbolic link."""
     parts = Path(path).parts
     return any(folder.joinpath(*parts[:count]).is_symlink() for count in range(1, len(parts) + 1))
 
 
 def write_changes(folder: Path, changes: list[Change]) -> None:
-    """Give files their new content."""
+    """Write or remove the changed files."""
     for change in changes:
         file = folder / change.path
         if change.written and change.content is None:

@@ -1,4 +1,4 @@
-"""The commands that come next in a new project, by the models that its params name."""
+"""List the next commands in a new project, depending on the models that its params name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH = 15
 
 
 def list_next_steps(params: Params) -> Iterator[str]:
-    """Give a line for each command, with what it does; first what a server needs."""
+    """Yield a line per command with its effect; first the settings of a server."""
     roles = chat_models(params.models) | measure_models(params.measures)
     models = {**roles, **evaluated_models(params.evaluate.models)}.values()
     real = list(dict.fromkeys(str(model) for model in models if not model.simulated))
@@ -31,7 +31,7 @@ def list_next_steps(params: Params) -> Iterator[str]:
 
 
 def _list_server_steps() -> Iterator[str]:
-    """The base URL and the key of a server: what to set, or where calls go."""
+    """Yield lines about the base URL and key of a server: what to set, or where calls go."""
     url = base_urls(OpenAI())[0]
     if os.environ.get("OPENAI_BASE_URL"):
         yield _format_step("", f"calls go to {url}: {describe_source(OpenAI())}")

@@ -1,4 +1,4 @@
-"""params.yaml with other values: comments, order and `null` stay as they are."""
+"""Change values of params.yaml; comments, order and `null` are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evobuild.core.errors import BadParams
 
 
 class _Representer(RoundTripRepresenter):
-    """Writes null as null, where ruamel would leave nothing."""
+    """Writes null as `null`, where ruamel would write nothing."""
 
     def represent_none(self, data: None) -> Any:
         return self.represent_scalar("tag:yaml.org,2002:null", "null")
@@ -25,10 +25,10 @@ _Representer.add_representer(type(None), _Representer.represent_none)
 
 
 def set_params(path: Path, values: Mapping[str, Any]) -> None:
-    """Write values into a params file, by dotted key, such as {"seed.columns": {"output": "reply"}}.
+    """Set values of a params file, by dotted key, such as {"seed.columns": {"output": "reply"}}.
 
-    A mapping takes the place of the one before it. Raises BadParams at a key that the file lacks,
-    unless it is an entry that is {}, such as pools.autoif.
+    A mapping replaces the previous one. Raises BadParams at an unknown key, unless its value is {}, as for a
+    new entry such as pools.autoif.
     """
     yaml = YAML()
     yaml.width, yaml.preserve_quotes, yaml.Representer = 4096, True, _Representer
@@ -39,7 +39,7 @@ def set_params(path: Path, values: Mapping[str, Any]) -> None:
         for name in above:
             section = section.get(name) if isinstance(section, dict) else None
         if not isinstance(section, dict) or (last not in section and value != {}):
-            raise BadParams(f"{path.name}: has no {key}, which is to be set")
+            raise BadParams(f"{path.name}: unknown key {key}")
         old, section[last] = section.get(last), _lay_out(value)
         _keep_comment_behind(section, last, old)
     with path.open("w", encoding="utf-8") as file:
@@ -47,7 +47,7 @@ def set_params(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _keep_comment_behind(section: Any, key: str, old: Any) -> None:
-    """Keep what stood behind a mapping that was replaced: ruamel has it at the mapping's last key."""
+    """Keep the comment after a replaced mapping: ruamel attaches it to the mapping's last key."""
     new = section[key]
     if isinstance(old, CommentedMap) and old and (tail := old.ca.items.get(list(old)[-1])):
         if isinstance(new, CommentedMap) and new and not new.fa.flow_style():
@@ -57,7 +57,7 @@ def _keep_comment_behind(section: Any, key: str, old: Any) -> None:
 
 
 def find_changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What differs, by dotted key, as `set_params` takes it; a mapping with other keys counts as a whole."""
+    """Find the differences by dotted key, for `set_params`; a mapping with other keys counts as one value."""
     found: dict[str, Any] = {}
     for key, value in after.items():
         old = before.get(key)
@@ -69,9 +69,9 @@ def find_changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> 
 
 
 def _lay_out(value: Any) -> Any:
-    """A mapping on one line, unless it holds a ':' in a text, which DVC cannot read there.
+    """Put a mapping on one line, unless a text in it has a ':', which DVC cannot read there.
 
-    A word such as off, which some readers take for a boolean, is quoted.
+    Words such as `off` are quoted, since some YAML readers take them for booleans.
     """
     if isinstance(value, str) and value.lower() in ("on", "off", "yes", "no", "y", "n"):
         return SingleQuotedScalarString(value)

@@ -1,4 +1,4 @@
-"""What git does for a project: its repository, its first commit, and the merge of two changes to a file."""
+"""Run git for a project: create its repository and first commit, and merge two changes of a file."""
 
 from __future__ import annotations
 
@@ -21,28 +21,31 @@ def require_git() -> None:
 
 
 def init_repository(folder: Path) -> str:
-    """Put a new project under git, and commit it if git knows by whom; say what was done."""
+    """Put a new project under git, and commit it if git has an author; return what was done."""
     if _run_git(folder, "rev-parse", "--is-inside-work-tree") and not (folder / ".git").exists():
-        return "it lies in a repository: git add it there"
+        return "it is inside a git repository: git add it there"
     if not (folder / ".git").exists() and not _run_git(folder, "init", "--quiet"):
-        return "git init failed there: it needs a repository before dvc runs"
+        return "git init failed: create a git repository there before running dvc"
     if _run_git(folder, "rev-parse", "--quiet", "--verify", "HEAD"):
         return "git add and commit it"
     staged = _run_git(folder, "add", "--all")
     if not staged or not _run_git(folder, "commit", "--quiet", "--message", "Begin with evobuild"):
         return (
-            "git has it staged, and knows no author yet: git config --global user.name NAME; "
+            "git has staged it but has no author yet: git config --global user.name NAME; "
             "git config --global user.email ADDRESS; git commit -m Begin"
         )
     return "git has its first commit"
 
 
 def merge_texts(ours: bytes, base: bytes, theirs: bytes, names: tuple[str, str, str]) -> tuple[bytes, bool]:
-    """Merge what two sides made of a text; give it, and whether they conflict.
+    """Merge two changes of a text; return the result and whether they conflict.
 
-    Where they do, both stand in it, between markers. names: of ours, base and theirs, in the markers.
+        Conflicting changes are both kept, between markers.
 
-    Raises UserError if git cannot merge them, as files that are no text.
+    Args:
+        names: of ours, base and theirs, for the markers.
+
+    Raises UserError if git cannot merge them, for example binary files.
     """
     labels = [word for name in names for word in ("-L", name)]
     with tempfile.TemporaryDirectory(prefix="evobuild-merge-") as folder:
@@ -59,7 +62,7 @@ def merge_texts(ours: bytes, base: bytes, theirs: bytes, names: tuple[str, str, 
 
 
 def _run_git(folder: Path, *words: str) -> bool:
-    """Whether a command of git went well."""
+    """Run git; return whether it succeeded."""
     done = subprocess.run(
         ["git", "-C", str(folder), *words], capture_output=True, timeout=SECONDS, check=False
     )

@@ -1,4 +1,4 @@
-"""Which stages other scripts, prompts, params, code or libraries make stale, and why; nothing is written."""
+"""Find which stages changed scripts, prompts, params, code or libraries make stale, without writing."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from dvc.stage import Stage
 
 QUICK = "check"
-"""The stage that reads all params, takes a second, and makes nothing else stale."""
+"""A stage to leave out: it reads all params, takes a second, and makes no other stage stale."""
 
 
 def find_stale_stages(instead: Mapping[Path, Path]) -> tuple[dict[str, list[str]], list[str]]:
-    """Give the stages that were built and that a change reaches, with its reasons; and those that follow.
+    """Return the built stages that a change makes stale, with reasons; then those that may follow.
 
     instead: files of the project to others with their new content. Raises UserError if DVC cannot read the
     pipeline.
@@ -45,7 +45,7 @@ def _is_built(stage: Stage) -> bool:
 
 
 def _iterate_reasons(stage: Stage) -> Iterator[str]:
-    """Why a stage is stale, by DVC's word: "code", "numpy", "prompts/judge/equal.jinja", "select.by"."""
+    """Yield why DVC finds a stage stale: "code", "numpy", "prompts/judge/equal.jinja", "select.by"."""
     for entry in stage.status().get(stage.addressing, ()):
         if not isinstance(entry, Mapping):
             yield str(entry)
@@ -61,6 +61,6 @@ def _iterate_reasons(stage: Stage) -> Iterator[str]:
 
 
 def _name_lock_entry(key: str) -> str:
-    """What an entry of evobuild.lock stands for."""
+    """Name an entry of evobuild.lock for users: "code", a library, or its kind."""
     kind, _, name = key.partition(".")
     return {"stages": "code", "libraries": name}.get(kind, kind)

@@ -1,4 +1,4 @@
-"""The files that a project of one's own begins with, as the installed library has them."""
+"""The initial files of a project, from the installed library."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PARTS = (
     "data/raw/benchmarks", "data/evaluation/.gitkeep", "metrics/training/.gitkeep",
     "dvclive/plots/metrics/.gitkeep",
 )  # fmt: skip
-"""Of the template; pyproject.toml puts the same into the wheel."""
+"""Paths of the template; pyproject.toml includes the same ones in the wheel."""
 BASE = Path(".evobuild-base.zip")
-"""In a project: the files as they were shipped when it was begun or last upgraded, to merge from."""
+"""In a project: the files as shipped when it was created or last upgraded, the base of later merges."""
 _README = Path(__file__).with_name("README.md")
 _MOST_BYTES = 64 * 2**20
 
@@ -27,7 +27,7 @@ Files = dict[str, bytes]
 
 
 def read_shipped_files() -> Files:
-    """Read what a project begins with; `evobuild pipeline` derives its dvc.yaml and evobuild.lock."""
+    """Read a project's initial files; `evobuild pipeline` derives its dvc.yaml and evobuild.lock."""
     folder = library.template_folder()
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in _iterate_paths(folder)}
     return found | {"README.md": _README.read_bytes()}
@@ -42,7 +42,7 @@ def _iterate_paths(folder: Path) -> Iterator[Path]:
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """Files as a zip; the same files give the same bytes."""
+    """Pack files into a zip; the same files give the same bytes."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
@@ -51,7 +51,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def unpack(path: Path) -> Files:
-    """Read what `pack` gave, from a file. Raises BadInput if it is none."""
+    """Read a file that `pack` made. Raises BadInput if it is malformed."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()

@@ -1,4 +1,4 @@
-"""A project on another version of the library: its files are merged, dvc.yaml and its lock renewed."""
+"""Upgrade a project to the installed version: merge its files, renew dvc.yaml and the lock."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _SECONDS = 120
 
 
 def upgrade_project(check: bool) -> tuple[str, bool]:
-    """Bring this project to the installed library; say what changes, and whether all went well.
+    """Upgrade this project; return a description of the changes, and whether all is well.
 
-    check: write nothing; then it is well if there is nothing to write. A conflict is not well.
+        Args:
+        check: write nothing; all is well only if nothing would change. Conflicts are never well.
 
     Raises UserError outside a project, or if its lock, its base or dvc.yaml cannot be read.
     """
@@ -63,9 +64,9 @@ def _list_written(changes: Sequence[Change]) -> list[Path]:
 
 
 def _derive(folder: Path, changes: list[Change]) -> tuple[list[Path], str]:
-    """Lay out in a folder what the project would be; give what of DERIVED is another, or what is in the way.
+    """Build the upgraded project in a folder; return the files of DERIVED that change, or the problem.
 
-    Another process derives it, for this one may have imported the scripts as they are.
+    A new process derives them, since this one may have imported the old scripts.
     """
     prompts = [Path(read_yaml(PARAMS).get("prompts", "prompts"))]
     for path in (*DERIVED, PARAMS, Path("stages"), *prompts):
@@ -83,7 +84,7 @@ def _derive(folder: Path, changes: list[Change]) -> tuple[list[Path], str]:
     )
     if done.returncode:
         said = " ".join(done.stderr.split())[:400]
-        return [], f"dvc.yaml and {LOCK} are not renewed ({said}); mend that, and run: evobuild pipeline"
+        return [], f"dvc.yaml and {LOCK} were not renewed ({said}); fix that, then run: evobuild pipeline"
     return [path for path in DERIVED if _content(path) != _content(folder / path)], ""
 
 
@@ -96,7 +97,7 @@ def _format_file(change: Change) -> str:
 
 
 def _format_stages(folder: Path, changed: Sequence[Path]) -> Iterator[str]:
-    """The stages that become stale, and why."""
+    """Yield the stages that become stale, and why."""
     if not Path("dvc.lock").is_file():
         yield "nothing was built yet, so nothing becomes stale"
         return

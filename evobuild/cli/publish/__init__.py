@@ -1,1 +1,1 @@
-"""`evobuild publish`: the data set, or a tuned model, in a repository of the Hugging Face hub."""
+"""`evobuild publish`: upload the dataset or a tuned model to a repository of the Hugging Face hub."""

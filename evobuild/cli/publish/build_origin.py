@@ -1,4 +1,4 @@
-"""Which commit of git, and which content by DVC, is published."""
+"""Find the git commit and the DVC content that are published."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evobuild.core.yaml_files import read_yaml
 
 LOCK = Path("dvc.lock")
 DEFINING = (str(LOCK), "dvc.yaml", "evobuild.lock", "params.yaml")
-"""Files whose last commit is that of what was built: `dvc pull` at it brings the same files."""
+"""Files whose last commit is that of the build: `dvc pull` at it gets the same files."""
 COMMITTED = (
     *DEFINING,
     "stages",
@@ -20,12 +20,12 @@ COMMITTED = (
     "evobuild",
     "requirements.lock",
 )
-"""What is to be committed, for others to build the same."""
+"""Paths that must be committed so that others can build the same."""
 SECONDS = 60
 
 
 class Origin(NamedTuple):
-    """What is published. path: the out it is made of. md5: of it in dvc.lock. commit: '' where none is."""
+    """What is published. path: of the out. md5: of the out in dvc.lock. commit: '' if uncommitted."""
 
     path: str
     md5: str
@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 
 
 def read_origin(path: str) -> Origin:
-    """Find an out in dvc.lock, '' as its md5 if it is not there, and the commit that it was built at."""
+    """Find an out in dvc.lock (md5 '' if it is missing), and the commit of its build."""
     stages = (read_yaml(LOCK).get("stages") or {}) if LOCK.exists() else {}
     outs = (out for stage in stages.values() for out in stage.get("outs", ()))
     md5 = next((out["md5"] for out in outs if out["path"] == path), "")
@@ -41,7 +41,7 @@ def read_origin(path: str) -> Origin:
 
 
 def list_uncommitted() -> list[str]:
-    """Which of COMMITTED and of the folder of prompts differ from the last commit, by path."""
+    """List the paths of COMMITTED and of the folder of prompts that differ from the last commit."""
     params = Path("params.yaml")
     prompts = load_params(params, RendersPrompts).prompts if params.exists() else str(FOLDER)
     lines = run_git("status", "--porcelain", "--", *COMMITTED, prompts).splitlines()
@@ -49,7 +49,7 @@ def list_uncommitted() -> list[str]:
 
 
 def run_git(*words: str) -> str:
-    """What a command of git says, '' if it fails, as where there is no repository."""
+    """Run git and return its output; '' if it fails, for example outside a repository."""
     done = subprocess.run(
         ["git", *words], capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
     )

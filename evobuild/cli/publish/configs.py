@@ -1,4 +1,4 @@
-"""The configs of the data set on the hub: one Parquet file each, the same bytes for the same rows.
+"""Build the configs of the dataset on the hub: one Parquet file each, the same bytes for the same rows.
 
 sft          the data set, all columns; as the export `datasets` has it
 preferences  pairs of answers to a branch's rows, as TRL reads them: id, prompt, chosen, rejected
@@ -43,7 +43,7 @@ ROW_GROUP = 65_536
 
 
 def build_sft_config(exports: Path, folder: Path) -> tuple[Config, HubFile]:
-    """The data set: where the exports have it, else a copy in a folder of its own."""
+    """Return the dataset's file among the exports, else write a copy into a folder."""
     if (path := exports / SFT).exists():
         return Config("sft", SFT, _count_rows(path)), HubFile(SFT, path)
     rows = tables.scan(DATASET, INSTRUCTIONS).sort("id")
@@ -51,7 +51,7 @@ def build_sft_config(exports: Path, folder: Path) -> tuple[Config, HubFile]:
 
 
 def build_branch_configs(exports: list[Path], folder: Path) -> Iterator[tuple[Config, HubFile]]:
-    """What branches export, of all branches one after the other; a config without rows is none."""
+    """Write the exports of all branches, concatenated; configs without rows are left out."""
     lost = tables.scan(SELECT, REJECTS).filter(pl.col("reason") == "contaminated").select("id")
     for name, schema in BRANCH_EXPORTS.items():
         files = [path for each in exports if (path := each / f"{name}.jsonl").stat().st_size]
@@ -65,7 +65,7 @@ def build_branch_configs(exports: list[Path], folder: Path) -> Iterator[tuple[Co
 
 
 def build_rejects_config(folder: Path) -> tuple[Config, HubFile] | None:
-    """The rejects of all stages, in the order of the stages' names; None if no row was lost.
+    """Write the rejects of all stages, ordered by stage name; None if no row was rejected.
 
     Raises as `withhold_evaluation_text`.
     """
@@ -79,7 +79,7 @@ def build_rejects_config(folder: Path) -> tuple[Config, HubFile] | None:
 
 
 def _write_config(name: str, rows: pl.LazyFrame, folder: Path) -> tuple[Config, HubFile]:
-    """Write a table a row group at a time. Raises BadInput if it cannot be read."""
+    """Write a table, streaming one row group at a time. Raises BadInput if it cannot be read."""
     path = f"{name}/train.parquet"
     file = folder / path
     file.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What is published: of a data set all that a reader needs of it, of a tuned model its folder."""
+"""Collect the files to publish: all that a dataset's readers need, or the folder of a tuned model."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ VALIDATION = (Path("data/validation/tables.json"), Path("data/validation/outputs
 PAGES = (Path("data/report.html"), Path("data/validation.html"))
 MODELS = Path("models/tuned")
 NESTED_CARD = "datasets/README.md"
-"""Of the folder `datasets` alone, which the repository's own card replaces."""
+"""The card of the export `datasets`, which the repository's card replaces."""
 
 
 def collect_dataset(folder: Path, origin: Origin) -> Contents:
-    """Lay the data set out. folder: of what is written for it; the rest is taken from where it lies.
+    """Collect the dataset. folder: for files written for the upload; the others are uploaded from their
+    paths.
 
     Raises BadInput naming a file that cannot be read.
     """
@@ -47,7 +48,7 @@ def collect_dataset(folder: Path, origin: Origin) -> Contents:
 
 
 def collect_model(base: str, folder: Path, origin: Origin, dataset: str | None) -> Contents:
-    """Lay a tuned model out. dataset: the id on the hub of the data set that it is tuned on."""
+    """Collect a tuned model. dataset: hub id of the dataset that it is tuned on."""
     model = MODELS / base
     if not (model / CARD).is_file():
         raise UserError(f"{model / CARD}: no such file; evobuild repro")
@@ -57,19 +58,19 @@ def collect_model(base: str, folder: Path, origin: Origin, dataset: str | None) 
 
 
 def trains_on_dataset() -> bool:
-    """Whether models are tuned on the data set, and not on a pool or on pairs."""
+    """Whether models are tuned on the dataset, not on a pool or on pairs."""
     about = read_json_file(MODELS / "data.json")
     return bool((about["data"], about["method"]) == ("dataset", "sft"))
 
 
 def list_branch_exports() -> list[Path]:
-    """The folders that branches export to; one of a branch that is off since may lie there, too."""
+    """List the export folders of current branches; folders of former branches are ignored."""
     branches = read_yaml(Path("params.yaml"))["branches"]
     return [EXPORTS.with_name(f"{EXPORTS.name}_{name}") for name in branches]
 
 
 def list_sources(base: str | None) -> list[str]:
-    """What there must be to publish: files, and folders with all that is in them."""
+    """List the paths that must exist to publish: files, and folders with all their content."""
     if base is not None:
         return [str(MODELS / base), str(MODELS / "data.json"), "data/label.txt"]
     folders = (EXPORTS, configs.REJECTS_FOLDER, *list_branch_exports(), *PAGES, configs.DATASET)

@@ -1,9 +1,9 @@
-"""Secrets of this machine, which nothing that is published may hold: by where they are, each with its value.
+"""Find the secrets of this machine, by source: no published file may contain one.
 
-They are in the environment, in machine.yaml, and in the files where common tools keep keys and passwords. A
-file is searched for what is named like a secret, whatever its syntax: `password: x`, `"token": "x"`,
-`aws_secret_access_key = x`, `machine host password x`, `https://user:x@host`. A value that is named so and is
-no secret, such as a path, does no harm unless the data holds it, too.
+Sources are the environment, machine.yaml, and the files where common tools keep keys and passwords. In a
+file, any value named like a secret counts, whatever the syntax: `password: x`, `"token": "x"`,
+`aws_secret_access_key = x`, `machine host password x`, `https://user:x@host`. A false positive, such as a
+path, matters only if the data contains it too.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from evobuild.core.machine import FILE
 
 SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTH)$", re.IGNORECASE)
 SHORTEST = 8
-"""Characters of a secret that is looked for."""
+"""Shortest secret that is searched for, in characters; shorter ones would match by chance."""
 MOST_BYTES = 1 << 20
-"""Of a file that is read."""
+"""Bytes that are read of a file."""
 HERE = (FILE, ".env", ".env.local", ".dvc/config.local", ".netrc")
 AT_HOME = (
     *(".netrc", "_netrc", ".git-credentials", ".pypirc", ".npmrc", ".pgpass", ".env", ".huggingface/token"),
@@ -29,7 +29,7 @@ AT_HOME = (
     *(".config/openai/auth.json", ".config/wandb/settings", ".config/rclone/rclone.conf", ".s3cfg", ".boto"),
 )
 NAMED = ("AWS_SHARED_CREDENTIALS_FILE", "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN_PATH", "NETRC")
-"""Variables that name such a file."""
+"""Environment variables that name a file with credentials."""
 
 _PAIR = re.compile(
     r"""^[^#\n]*?[\w.-]*(?:key|token|secret|password|passwd|passphrase|credentials?|auth)["']?"""
@@ -44,7 +44,7 @@ _ALONE = re.compile(r"\s*(\S+)\s*")
 
 
 def find_secrets(hub_token: str) -> dict[str, str]:
-    """Values that nobody else may see, by where they are from."""
+    """Find secret values, by source."""
     found = dict(_find_in_environment(os.environ))
     for shown, path in _list_files():
         for number, value in enumerate(dict.fromkeys(_find_in_text(_read_start(path)))):
@@ -62,7 +62,7 @@ def _find_in_environment(variables: Mapping[str, str]) -> Iterator[tuple[str, st
 
 
 def _list_files() -> Iterator[tuple[str, Path]]:
-    """The files that are there, each with how it is shown."""
+    """Yield existing files with credentials, each with its display name."""
     home = Path.home()
     candidates = [(name, Path(name)) for name in HERE] + [(f"~/{name}", home / name) for name in AT_HOME]
     if hub := os.environ.get("HF_HOME"):
@@ -80,7 +80,7 @@ def _read_start(path: Path) -> str:
 
 
 def _find_in_text(text: str) -> Iterator[str]:
-    """What a file of credentials has of secrets; all of it if that is one word."""
+    """Yield the secrets in a file; a file of a single word is a secret itself."""
     found = [value for pattern in _PATTERNS for value in pattern.findall(text)]
     alone = _ALONE.fullmatch(text)
     yield from [alone[1]] if alone and not found else (each for each in found if not each.startswith("-----"))

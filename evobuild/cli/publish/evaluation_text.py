@@ -1,8 +1,8 @@
-"""Text of evaluation sets in rejected rows: found, so that it is not published.
+"""Withhold text of evaluation sets in rejected rows from publication.
 
-The rows of the data set were compared by the stage `decontaminate`; what was rejected before never was. It is
-compared here in the same way: by the shortest n-gram of `decontaminate.ngrams`, with each set of
-`decontaminate.sets` and with the held-out rows.
+The stage `decontaminate` checked the rows of the dataset, but not rows rejected before it. Those are compared
+here, by the shortest n-gram of `decontaminate.ngrams`, with each set of `decontaminate.sets` and with the
+held-out rows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from evobuild.core.yaml_files import read_yaml
 
 HELD_OUT = Path("data/held_out.parquet")
 WORDS = 8
-"""Of an n-gram where params name none."""
+"""Words of an n-gram if params name none."""
 ROWS = 8_192
 
 
@@ -51,7 +51,7 @@ def withhold_evaluation_text(rejects: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def find_missing_sets() -> list[str]:
-    """The files of evaluation sets that are not here, so that nothing can be compared with them."""
+    """List missing files of evaluation sets, which rows cannot be compared with."""
     return [str(file) for file in _list_files(_read_params()).values() if not file.exists()]
 
 
@@ -64,7 +64,7 @@ def _list_files(params: Decontaminate) -> dict[str, Path]:
 
 
 def _iterate_rejects(rejects: pl.LazyFrame) -> Iterator[Instruction]:
-    """Each rejected row, its place as id and its reply as what is asked: so short questions are found."""
+    """Yield each rejected row with its index as id and its reply as instruction, so short questions match."""
     start = 0
     for batch in rejects.select("detail", "reply").collect_batches(chunk_size=ROWS, maintain_order=True):
         for place, (detail, reply) in enumerate(batch.iter_rows(), start):

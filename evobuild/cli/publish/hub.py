@@ -1,7 +1,7 @@
-"""The upload to the hub: large files first, in parts that a later run need not send again, then one commit.
+"""Upload to the hub: large files first, in parts that a later run need not send again, then one commit.
 
-All of the protocol is huggingface_hub's: which files are large, Xet or LFS, and its bounded retries of 408,
-429, 5xx and broken connections. The hub is at $HF_ENDPOINT, else the public one.
+huggingface_hub implements the protocol: which files are large, Xet or LFS, and bounded retries of 408, 429,
+5xx and broken connections. The hub is at $HF_ENDPOINT, else the public one.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd
 
 CONNECT_SECONDS, WAIT_SECONDS = 30.0, 300.0
-"""Of a connection, and of any silence after it; the library alone would wait for ever."""
+"""Timeouts of connecting and of reading; the library has none."""
 PART = 1 << 30
-"""Bytes of large files after which what was sent is finished on the hub: a killed run sends no more again."""
+"""Bytes of large files per part: a killed run must resend at most one part."""
 MAIN = "main"
 
 
 class Repository(NamedTuple):
-    """Where to. id: owner/name, or a name of one's own. kind: dataset or model."""
+    """The target. id: owner/name, or a name owned by the token's user. kind: dataset or model."""
 
     id: str
     kind: str
@@ -35,12 +35,12 @@ class Repository(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As in the address of its page: "datasets/me/evolved"."""
+        """The name in the URL of its page: "datasets/me/evolved"."""
         return f"{self.kind}s/{self.id}"
 
 
 class Uploaded(NamedTuple):
-    """What became of it. revision: of the repository. changed: whether that is a new one."""
+    """The result. revision: of the repository. changed: whether it is a new one."""
 
     repository: Repository
     revision: str
@@ -49,7 +49,7 @@ class Uploaded(NamedTuple):
 
 
 def check_repository(repository: Repository) -> None:
-    """Raise UserError if the hub takes no repository of such an id."""
+    """Raise UserError if the hub does not accept the repository's id."""
     require("huggingface_hub", "data")
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils._validators import validate_repo_id
@@ -61,14 +61,14 @@ def check_repository(repository: Repository) -> None:
 
 
 def read_endpoint() -> str:
-    """Where the hub is."""
+    """Return the URL of the hub."""
     from huggingface_hub import constants
 
     return constants.ENDPOINT
 
 
 def read_token() -> str:
-    """Give the token of this machine. Raises UserError if there is none."""
+    """Return the hub token of this machine. Raises UserError without one."""
     from huggingface_hub import get_token
 
     with translate_hub_errors(""):
@@ -81,7 +81,7 @@ def read_token() -> str:
 
 
 class Upload:
-    """An upload into one repository, which is made if it is not there."""
+    """An upload into one repository, which is created if missing."""
 
     def __init__(self, repository: Repository, token: str) -> None:
         from huggingface_hub import HfApi
@@ -95,9 +95,9 @@ class Upload:
         self.repository = repository
 
     def prepare_repository(self) -> None:
-        """Make the repository and its branch if they are not there, and complete its id.
+        """Create the repository and its branch if missing, and complete its id with the owner.
 
-        Raises UserError if that fails, or if it is to be private and is not.
+        Raises UserError if that fails, or if it should be private but is public.
         """
         asked = self.repository
         with translate_hub_errors(self._token):
@@ -117,9 +117,9 @@ class Upload:
                 )
 
     def commit_files(self, files: Sequence[HubFile], former: Collection[str], message: str) -> Uploaded:
-        """Upload files and commit them, with the removal of former ones that are no more.
+        """Upload files and commit them; remove former files that are no longer in the list.
 
-        Nothing is committed where the hub has all as it is. Raises UserError if the hub refuses it.
+        Without changes nothing is committed. Raises UserError if the hub refuses it.
         """
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -139,7 +139,7 @@ class Upload:
                 commit_message=message,
                 repo_type=kind,
                 revision=branch,
-                # The commit fails if somebody else's came in between.
+                # Make the commit fail if somebody else committed in between.
                 parent_commit=head,
             )
         page = name if kind == "model" else self.repository.name
@@ -149,7 +149,7 @@ class Upload:
 
 
 def _split_parts(added: Sequence[CommitOperationAdd]) -> Iterator[list[CommitOperationAdd]]:
-    """Files in their order, a few at a time."""
+    """Yield files in order, in parts of about PART bytes."""
     part: list[CommitOperationAdd] = []
     size = 0
     for each in added:
@@ -163,7 +163,7 @@ def _split_parts(added: Sequence[CommitOperationAdd]) -> Iterator[list[CommitOpe
 
 
 def _bound_waiting() -> None:
-    """Let no request wait for ever."""
+    """Set timeouts for all requests of huggingface_hub."""
     import httpx2
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils._http import default_client_factory

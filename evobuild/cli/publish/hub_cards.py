@@ -1,7 +1,7 @@
-"""The cards of repositories of the hub: those that stages wrote, with what is known only here.
+"""Build the cards of hub repositories: the cards that stages wrote, plus facts known only when publishing.
 
-Of a data set the configs that are uploaded, of a model the data set on the hub that it is tuned on, of both
-the commit that they were built at. Metadata is read, changed and written by huggingface_hub's own classes.
+A dataset's card gets its configs, a model's card the hub id of its dataset, both the git commit of the build.
+huggingface_hub's own classes read and write the metadata.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MEANINGS = {
 
 
 def build_dataset_card(path: Path, given: Sequence[tuple[Config, HubFile]], origin: Origin) -> str:
-    """Give the card of the data set, a file, its configs. Raises BadInput if its metadata cannot be read."""
+    """Add the configs to the dataset's card. Raises BadInput if its metadata cannot be read."""
     card = _read_card(path, "DatasetCard")
     configs = [config for config, _ in given]
     card.data.dataset_info = [parquet_info(config.name, file.source) for config, file in given]
@@ -45,7 +45,7 @@ def build_dataset_card(path: Path, given: Sequence[tuple[Config, HubFile]], orig
 
 
 def build_model_card(path: Path, origin: Origin, dataset: str | None) -> str:
-    """Give the card of a tuned model, a file, its data set. Raises BadInput as `build_dataset_card`."""
+    """Add the dataset to a tuned model's card. Raises BadInput as `build_dataset_card`."""
     card = _read_card(path, "ModelCard")
     if dataset:
         card.data.datasets = [dataset]
@@ -54,7 +54,7 @@ def build_model_card(path: Path, origin: Origin, dataset: str | None) -> str:
 
 
 def _read_card(path: Path, kind: str) -> Any:
-    """A card of huggingface_hub's class of this name."""
+    """Read a card with huggingface_hub's class of this name."""
     import yaml
 
     hub = require("huggingface_hub", "data")

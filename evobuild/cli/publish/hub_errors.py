@@ -1,4 +1,4 @@
-"""What goes wrong on the way to the hub, as two lines: what the hub says, and what to do; never the token."""
+"""Translate errors of the hub into two lines: its message, and what to do; never the token."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from evobuild.models.redaction import Redaction
 from evobuild.process.terminal import log
 
 REASON = 300
-"""Characters of what a server says."""
-AGAIN = "run the same command again, what was sent is kept"
+"""Characters of a server's message that are shown."""
+AGAIN = "run the same command again; finished uploads are kept"
 
 
 @contextmanager
 def translate_hub_errors(token: str) -> Iterator[None]:
-    """Turn errors into UserError and warnings into lines, without the token."""
+    """Turn errors into UserError and warnings into log lines, with the token redacted."""
     import httpx2
     from huggingface_hub import errors
 
@@ -40,7 +40,7 @@ def translate_hub_errors(token: str) -> Iterator[None]:
 
 
 def _explain_refusal(error: Any, hidden: Redaction) -> str:
-    """What a server's refusal means, and what to do."""
+    """Explain an HTTP error, and what to do."""
     status = error.response.status_code
     said = " ".join(str(error.server_message or error).split())
     advice = {

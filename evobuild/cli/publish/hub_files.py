@@ -1,4 +1,4 @@
-"""What a repository of the hub is made of: its paths, each with the file whose content it gets."""
+"""The files of a hub repository: paths in it, each with the local file to upload."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ CARD = "README.md"
 
 
 class HubFile(NamedTuple):
-    """A file of the repository. path: in it. source: here."""
+    """A file of the repository. path: in the repository. source: the local file."""
 
     path: str
     source: Path
 
     @property
     def bytes(self) -> int:
-        """How large it is."""
+        """Size in bytes."""
         return self.source.stat().st_size
 
 
@@ -30,7 +30,7 @@ class Config(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """A repository as it is to be. left_out: what it lacks, with the reason."""
+    """The planned content of a repository. left_out: what it lacks, with the reason."""
 
     files: list[HubFile]
     configs: list[Config]
@@ -38,7 +38,7 @@ class Contents(NamedTuple):
 
 
 def list_files(folder: Path) -> Iterator[HubFile]:
-    """All files of a folder but its card, under the paths that they have in it, in their order."""
+    """Yield all files of a folder except its card, with their relative paths, sorted."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != CARD:
@@ -46,7 +46,7 @@ def list_files(folder: Path) -> Iterator[HubFile]:
 
 
 def format_size(size: int) -> str:
-    """Bytes to read: "4.3 MB"."""
+    """Format a number of bytes for people, such as "4.3 MB"."""
     amount = float(size)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000:

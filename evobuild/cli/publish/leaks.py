@@ -1,8 +1,8 @@
-"""What must not leave the house: keys of this machine, its folders, and servers inside its network.
+"""Search files for what must not be published: secrets, folders of this machine, servers of its network.
 
-Replies have the key of their server taken out when they come in (models/redaction.py). Here all that is to be
-uploaded is searched once more, for every secret of this machine (credentials.py) in the same disguises, and
-for places as they are written. Tables are searched as text.
+Replies already had their server's key redacted on arrival (models/redaction.py). Here all files to be
+uploaded are searched for every secret of this machine (credentials.py), in the same encodings, and for
+folders and servers literally. Tables are searched as text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from evobuild.models.redaction import Search
 
 CHUNK = 1 << 22
 DISGUISED = 32
-"""Times its length that a secret takes at most in a disguise."""
+"""Longest encoding of a secret, as a multiple of its length: how far two chunks must overlap."""
 ROWS = 8_192
 _ABSOLUTE = re.compile(r"(?:^|:)(/[^/\s\[#@][^\[#@]*)")
 """A path from the root in a value of params.yaml, alone or in a model's URI."""
@@ -31,14 +31,14 @@ _INNER_NAMES = (".internal", ".local", ".lan", ".corp", ".intranet", ".home.arpa
 
 
 class Leak(NamedTuple):
-    """Something that a file holds. file: its path on the hub. what: to be shown, never a secret."""
+    """A finding. file: path on the hub. what: its display name, never the secret itself."""
 
     file: str
     what: str
 
 
 def list_local_places(params: Mapping[str, object]) -> dict[str, str]:
-    """Folders of this machine and servers of its network, each by how it is shown: itself."""
+    """List folders of this machine and servers of its network, each under its display name: itself."""
     here, home = Path.cwd(), Path.home()
     found = {str(here)} | ({str(home)} if len(home.parts) > 2 else set())
     found |= {path.rstrip("/") for text in _iterate_texts(params) for path in _ABSOLUTE.findall(text)}
@@ -49,7 +49,7 @@ def list_local_places(params: Mapping[str, object]) -> dict[str, str]:
 
 
 def find_leaks(files: Sequence[HubFile], secrets: Mapping[str, str], places: Mapping[str, str]) -> list[Leak]:
-    """Give what files hold: secrets in whatever disguise, places as they are; both by how they are shown."""
+    """Find secrets in any encoding, and places literally, in files; report both by display name."""
     search = Search(secrets)
     overlap = DISGUISED * max(map(len, (*secrets.values(), *places.values())), default=0)
     return [
@@ -78,7 +78,7 @@ def _iterate_chunks(path: Path) -> Iterator[str]:
 
 
 def _iterate_texts(content: object) -> Iterator[str]:
-    """All texts of a tree of params."""
+    """Yield all texts of nested params."""
     if isinstance(content, str):
         yield content
     elif isinstance(content, dict):
@@ -90,7 +90,7 @@ def _iterate_texts(content: object) -> Iterator[str]:
 
 
 def _is_inner(host: str) -> bool:
-    """Whether a server is of a private network: by its address, or a name that the world does not have."""
+    """Whether a host is in a private network, by its address or by a name that public DNS does not have."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Refuse what is no result, lay a repository of the hub out, upload it, and write its revision down."""
+"""Check that results may be published, collect a hub repository, upload it, and record its revision."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from evobuild.core.private_files import private_folder
 from evobuild.process.terminal import log, print_table, print_text
 
 FOLDER = Path(".evobuild/publish")
-"""Files that are made to be uploaded; the same again at the next run."""
+"""Temporary files that are generated for the upload."""
 
 
 class PublishRequest(NamedTuple):
-    """What is asked. base: of the tuned model, None for the data set. allowed: of refusals.REASONS."""
+    """A request to publish. base: of the tuned model, None: the dataset. allowed: of refusals.REASONS."""
 
     repository: hub.Repository
     base: str | None
@@ -31,9 +31,9 @@ class PublishRequest(NamedTuple):
 
 
 def publish_request(request: PublishRequest) -> None:
-    """Publish the data set or a tuned model, or say what would be.
+    """Publish the dataset or a tuned model; in a dry run, print the plan.
 
-    Raises UserError if something stands against it, and if the hub refuses it.
+    Raises UserError if a refusal is not allowed, or if the hub refuses the upload.
     """
     hub.check_repository(request.repository)
     if not Path("dvc.yaml").is_file():
@@ -56,7 +56,7 @@ def publish_request(request: PublishRequest) -> None:
 
 
 def _report_refusals(against: Collection[Refusal], allowed: Collection[str]) -> None:
-    """Say in a line each what stands against it. Raises UserError if something is not allowed."""
+    """Log one line per refusal. Raises UserError if one is not allowed."""
     for each in against:
         log(f"allowed: {each.line}" if each.name in allowed else f"refused: {each}")
     if refused := sorted({each.name for each in against} - set(allowed)):
@@ -101,7 +101,7 @@ def _upload(upload: hub.Upload, given: Contents, origin: Origin) -> None:
 
 
 def _print_plan(request: PublishRequest, given: Contents, origin: Origin) -> None:
-    """Print what would be uploaded; nothing is asked of the hub."""
+    """Print what would be uploaded, without calling the hub."""
     repository = request.repository
     seen = "made private if it is not there" if repository.private else "made if it is not there"
     owner = "" if "/" in repository.id else ", below the owner of the token"

@@ -22,7 +22,7 @@ FILE = Path("published.json")
 
 
 def read_published() -> dict[str, dict[str, Any]]:
-    """Read what was published, nothing if nothing was. Raises BadInput if the file is another."""
+    """Read the record; {} if nothing was published. Raises BadInput if the file is malformed."""
     if not FILE.exists():
         return {}
     content = read_json_file(FILE)
@@ -34,7 +34,7 @@ def read_published() -> dict[str, dict[str, Any]]:
 
 
 def find_published_dataset(md5: str) -> str | None:
-    """The id on the hub of a data set that was published from content of this md5."""
+    """Find the hub id of a published dataset whose content has this md5; None if there is no such one."""
     return next(
         (
             key.removeprefix("datasets/").rpartition("@")[0]
@@ -46,7 +46,7 @@ def find_published_dataset(md5: str) -> str | None:
 
 
 def write_published(key: str, entry: Mapping[str, object]) -> bool:
-    """Write down one repository's revision; say whether that is new. The date of a known one stays."""
+    """Record a repository's revision; return whether it is new. A known one keeps its date."""
     known = read_published()
     if key in known and known[key] == {**entry, "date": known[key].get("date")}:
         return False

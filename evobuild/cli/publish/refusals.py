@@ -1,4 +1,4 @@
-"""What is published only if `--allow` names it: what is no result, or what others could not build again."""
+"""Find reasons not to publish, which `--allow` can override: dry runs, failed contracts, stale stages, …"""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from evobuild.core.yaml_files import read_yaml
 from evobuild.process.dvc_state import open_repo
 
 REASONS = ("dry-run", "toy", "failed-contract", "stale", "uncommitted", "local-paths")
-"""What `--allow` takes."""
+"""Values of `--allow`."""
 SHOWN = 3
 
 
 class Refusal(NamedTuple):
-    """Why something is not published. name: of REASONS. line: what, why, and what to do."""
+    """A reason not to publish. name: of REASONS. line: what, why, and what to do."""
 
     name: str
     line: str
@@ -32,11 +32,13 @@ class Refusal(NamedTuple):
 
 
 def find_state_refusals(sources: Sequence[str], commit: str) -> Iterator[Refusal]:
-    """What stands against publishing the data as it is here.
+    """Yield reasons not to publish the current data.
 
-    sources: what is published, as paths. commit: that it was built at, '' if none.
+        Args:
+        sources: paths to publish.
+        commit: of the build, '' if uncommitted.
 
-    Raises UserError if some of it is not here.
+    Raises UserError if a source is missing.
     """
     label = read_label(Path("data/label.txt"))
     if DRY_RUN in label:
@@ -61,9 +63,9 @@ def find_state_refusals(sources: Sequence[str], commit: str) -> Iterator[Refusal
 
 
 def find_leak_refusals(files: Sequence[HubFile], hub_token: str) -> Iterator[Refusal]:
-    """What files say of this machine.
+    """Yield a refusal if files contain paths or servers of this machine.
 
-    Raises UserError if one holds a secret, which no option allows.
+    Raises UserError if a file contains a secret, which no option allows.
     """
     secrets, places = (
         credentials.find_secrets(hub_token),
@@ -74,8 +76,8 @@ def find_leak_refusals(files: Sequence[HubFile], hub_token: str) -> Iterator[Ref
         names = _join_some(sorted({leak.file for leak in held}))
         raise UserError(
             f"{names}: holds {held[0].what}, a secret; nothing was sent\n"
-            "remove it from the data and change it; if it is no secret, unset the variable for this command, "
-            "or take it out of the file"
+            "remove it from the data and replace it; if it is not a secret, unset the variable for this "
+            "command, or remove it from the file"
         )
     if found:
         more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
@@ -91,7 +93,7 @@ def _find_contract_refusals() -> Iterator[Refusal]:
         if not path.exists():
             yield Refusal(
                 "failed-contract",
-                f"{path}: not here: contracts failed, or none were held; evobuild repro says which",
+                f"{path}: not found: contracts failed or were not checked; evobuild repro reports which",
             )
         elif failed := [str(failure) for failure in read_validation(path).failures("critical")]:
             more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
@@ -99,9 +101,9 @@ def _find_contract_refusals() -> Iterator[Refusal]:
 
 
 def _find_stale_stages(sources: Sequence[str]) -> list[str]:
-    """Stages that `dvc repro` would run, missing files that are not published left aside.
+    """List the stages that `dvc repro` would run, ignoring missing files that are not published.
 
-    Raises UserError if a source is not here.
+    Raises UserError if a source is missing.
     """
     found = []
     for stage, changes in _read_status().items():
@@ -117,7 +119,7 @@ def _find_stale_stages(sources: Sequence[str]) -> list[str]:
 
 
 def _read_status() -> dict[str, list[Any]]:
-    """What `dvc status` says, by stage."""
+    """Run `dvc status`; return its changes by stage."""
     from dvc.exceptions import DvcException
 
     try:

@@ -1,1 +1,1 @@
-"""`evobuild serve`: the report and the explorer over HTTP on this machine, while a run goes on."""
+"""`evobuild serve`: serve the report and the explorer over HTTP on this machine during a run."""

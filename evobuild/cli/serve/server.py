@@ -1,9 +1,8 @@
 """An HTTP server of the report and the explorer, for this machine alone.
 
-It listens on 127.0.0.1 and answers only who asks for it by that name or as localhost, so that no page from
-elsewhere reads it under a name of its own (DNS rebinding). It gives the report, the explorer, the life of any
-row, what stages took, and how far the build is; no list of a folder and no other file. It reads, and changes
-nothing.
+It listens on 127.0.0.1 and answers only requests whose Host header is that address or localhost: other names
+may be DNS rebinding by a foreign page. It serves the report, the explorer, the history of a row, usage and
+progress, but no folder listing and no other file. It is read-only.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from evobuild.reporting import templates
 ADDRESS = "127.0.0.1"
 NAMES = (ADDRESS, "localhost")
 SECONDS = 10.0
-"""That a client may take to ask or to listen."""
+"""Timeout of a client's request and of sending it the response."""
 AT_ONCE = 16
-"""Requests answered at once; more are turned away."""
+"""Requests answered at once; further connections are closed."""
 EXPLORER = Path("data/explorer")
 PAGES = {"/report.html": REPORT, "/validation.html": Path("data/validation.html")}
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 _ROW = re.compile(r"/row/([0-9a-f]{4,20})")
-"""A row by its id, or as much of its beginning as no other has."""
+"""A row by a unique prefix of its id."""
 HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -57,25 +56,25 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it is to be found."""
+        """URL of the server."""
         return f"http://{ADDRESS}:{self.server_port}/"
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of its own, unless too many are answered."""
+        """Answer in a new thread, unless AT_ONCE requests are being answered."""
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer, and make room for the next."""
+        """Answer, then free the slot."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no matter."""
+        """Ignore errors of a connection, such as a client that closed it."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -85,11 +84,11 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        """Give what is asked for."""
+        """Send the requested page or file."""
         self._answer()
 
     def do_HEAD(self) -> None:
-        """Say what would be given."""
+        """Send the headers of the requested page or file."""
         self._answer()
 
     def _answer(self) -> None:
@@ -107,10 +106,10 @@ class Handler(BaseHTTPRequestHandler):
         elif file := find_served_file(path):
             self._send(HTTPStatus.OK, file.read_bytes(), KINDS[file.suffix])
         else:
-            self._send(HTTPStatus.NOT_FOUND, b"Not served. Files of the project lie in its folder.\n")
+            self._send(HTTPStatus.NOT_FOUND, b"Not served. Open files of the project in its folder.\n")
 
     def _tell(self, beginning: str) -> None:
-        """Tell a row's life, of whatever table it is."""
+        """Send the history of a row."""
         try:
             self._send(HTTPStatus.OK, explain_row(beginning).encode())
         except UserError as error:
@@ -126,15 +125,15 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def version_string(self) -> str:
-        """No word of what the server is made of."""
+        """Return a name that reveals no versions."""
         return "evobuild"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing of requests."""
+        """Log no requests."""
 
 
 def find_served_file(path: str) -> Path | None:
-    """The file that a path of a URL stands for; None if it is none that is served.
+    """Return the file for a URL path; None if it is not served.
 
     Parts that are empty, or begin with a dot, are refused, so that no path leads out of the explorer.
     """
@@ -163,4 +162,4 @@ MADE: dict[str, Callable[[], tuple[str, str]]] = {
     "/status.json": _build_status,
     "/run.js": _build_runs,
 }
-"""What is no file: its kind and its text."""
+"""Generated pages: functions that return content type and text."""

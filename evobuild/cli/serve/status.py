@@ -1,4 +1,4 @@
-"""How far a run is: stages that run, replies they have, the newest ones, tokens, cost, and the time left."""
+"""Report the progress of a run: running stages, their newest replies, tokens, cost, and the time left."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from evobuild.reporting.params import ReportParams
 REPORT = Path("data/report.html")
 RWLOCK = Path(".dvc/tmp/rwlock")
 NEWEST = 5
-"""Replies that are shown, of all roles of all running stages."""
+"""Newest replies shown, over all roles of all running stages."""
 
 Task = dict[str, Any]
-"""What the file of progress of one role of one stage holds."""
+"""Content of the progress file of one role of one stage."""
 _IN_CALLS = {"model", "cost", "purposes"}
 
 
 def build_status(now: datetime | None = None) -> dict[str, Any]:
-    """Tell how far the run in this folder is.
+    """Build the status of the run in this folder.
 
     Instance: {"report": "1700000000", "busy": true, "problem": "",
     "running": [{"stage": "evolve@r1", "started": "2026-…", "done": 40, "total": 120}],
