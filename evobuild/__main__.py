@@ -52,7 +52,7 @@ def _where_to_run(command: str, said: str) -> str:
 def _find_stages() -> None:
     """Make a project's `stages` importable.
 
-    `python -m evobuild` puts the current folder on sys.path, the installed command does not.
+    `python -m` puts the current folder on sys.path, the installed command does not.
     """
     if Path("dvc.yaml").is_file() and Path("stages").is_dir() and sys.path[0] not in ("", str(Path.cwd())):
         sys.path.insert(0, str(Path.cwd()))

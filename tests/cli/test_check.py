@@ -157,7 +157,7 @@ REWARD = Weights("some/reward")
             {"by": {"ifd": 1.0, "tags": 1.0}},
             "models",
             {},
-            "asks for tags, but models.tagger switches",
+            "asks for tags, but models.tagger disables",
         ),
         (
             {"by": {"diversity": 1.0}},
@@ -231,8 +231,8 @@ def test_filters_let_something_through(shipped, values, message):
         ("data/raw/none.jsonl", "seed.source 'data/raw/none.jsonl' does not exist"),
         ("../x.jsonl", "seed.source is '../x.jsonl'; expected a path in the repository"),
         ("data/../../x.jsonl", "expected a path in the repository"),
-        ("prompts", "seed.source 'prompts' is no file"),
-        ("", "is no file"),
+        ("prompts", "seed.source 'prompts' is not a file"),
+        ("", "is not a file"),
     ],
 )
 def test_the_source_is_a_file_that_exists(shipped, source, message):
@@ -305,7 +305,7 @@ def test_the_name_of_a_set_is_one_of_a_file(name):
             "evolve.file 'prompts/none.txt' does not exist; expected a text file with a method",
         ),
         ("../own.txt", "evolve.file is '../own.txt'; expected a path in the repository"),
-        ("prompts", "evolve.file 'prompts' is no file"),
+        ("prompts", "evolve.file 'prompts' is not a file"),
         ("/none/own.txt", "evolve.file '/none/own.txt' does not exist"),
     ],
 )
@@ -482,7 +482,7 @@ def test_the_data_set_and_any_pool_can_be_trained_on(shipped, data):
 def test_preference_pairs_need_answers_that_are_compared(shipped):
     by_pairs = changed(with_branch(shipped), "finetune", method="dpo", data="autoif")
     check_params(by_pairs)
-    assert "autoif.sample.count is 0, so that there are none" in refused(
+    assert "autoif.sample.count is 0, so no pair is made" in refused(
         changed(by_pairs, "autoif", sample=by_pairs.autoif.sample.model_copy(update={"count": 0}))
     )
     none = {

@@ -259,7 +259,7 @@ def test_all_that_was_measured_of_a_row_is_told(clone, capsys):
 
 def test_what_was_not_measured_is_not_told(clone, capsys):
     said = explain(capsys, selected()["id"])
-    assert not re.search("^  (nearest|reward|tags|shared)", said, re.MULTILINE) and "Not here" not in said
+    assert not re.search("^  (nearest|reward|tags|shared)", said, re.MULTILINE) and "Missing, so" not in said
 
 
 def test_missing_measures_are_named_and_nothing_is_concluded_from_them(clone, capsys):
@@ -268,7 +268,7 @@ def test_missing_measures_are_named_and_nothing_is_concluded_from_them(clone, ca
     for path in paths:
         Path(path).unlink()
     said = explain(capsys, key)
-    listed = re.search("^Not here, so left out: (.*) \\(dvc pull", said, re.MULTILINE)[1]
+    listed = re.search("^Missing, so left out: (.*) \\(get pushed", said, re.MULTILINE)[1]
     assert listed.split(", ") == paths and "shares nothing" not in said
 
 
@@ -352,7 +352,7 @@ def test_a_reply_that_no_table_holds_comes_from_the_store(built, clone, capsys, 
     shutil.rmtree(DATA / "replies")
     said = explain(capsys, key)
     assert "reply of attempt" in said and "not here, neither in data/replies nor in the reply cache" in said
-    assert "Not here, so left out: data/replies/r1.parquet" in said
+    assert "Missing, so left out: data/replies/r1.parquet" in said
     monkeypatch.setenv("EVOBUILD_STORE", str(built / "replies.sqlite"))
     said = explain(capsys, key)
     assert f"reply of attempt {attempt + 1}, from the reply cache\n{barred(reply)}\n" in said
@@ -377,7 +377,7 @@ def test_a_missing_table_is_named(clone, capsys):
     row = selected()
     (DATA / "measures/scores/r2.parquet").unlink()
     said = explain(capsys, row["id"])
-    assert "Not here, so left out: data/measures/scores/r2.parquet" in said and "selected" in said
+    assert "Missing, so left out: data/measures/scores/r2.parquet" in said and "selected" in said
     (DATA / "rounds/r1.parquet").unlink()
     said = explain(capsys, row["id"], 1)
     assert said.startswith("evobuild: data/rounds/r1.parquet: is not here") and "dvc pull" in said

@@ -221,7 +221,7 @@ def test_code_of_a_model_neither_steers_the_terminal_nor_passes_for_what_is_said
 def test_a_table_that_is_not_here_is_named_and_left_out(project, capsys, path):
     (DATA / f"{path}.parquet").unlink()
     said = explain(capsys, "b1ad")
-    listed = re.search(r"^Not here, so left out: (.*) \(dvc pull", said, re.MULTILINE)[1]
+    listed = re.search(r"^Missing, so left out: (.*) \(get pushed", said, re.MULTILINE)[1]
     assert f"data/{path}.parquet" in listed.split(", ")
     assert "composed of 5eed and a constraint" in said
 
