@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 import variants
 import yaml
-from evobuild.cli.check.params import Params
-from evobuild.cli.pipeline.declared import declared_stages
 from workspace import ROOT, SHIPPED_PARAMS
 
 from evobuild.cli import preset
 from evobuild.cli.check.all_params import Params
 from evobuild.cli.check.consistency import check_params
-from evobuild.cli.pipeline.dvc_yaml import pipeline_text
+from evobuild.cli.pipeline.declared_stages import import_declared_stages
+from evobuild.cli.pipeline.dvc_yaml import build_pipeline_text
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.params import validated

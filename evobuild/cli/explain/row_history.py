@@ -241,7 +241,7 @@ class _Reader:
     def _list_names(self) -> list[str]:
         return [SEED_ROUND, *self._params.rounds, *self._params.branches]
 
-    def _read_ids(self, span: Span = EVERY_ID) -> pl.Series:
+    def _read_ids(self, span: IdRange = EVERY_ID) -> pl.Series:
         """Read the ids in a range from all rounds and branches, sorted."""
         paths = [self._round_path(name) for name in self._list_names()]
         self._missing |= {path: None for path in paths if not path.exists()}
