@@ -23,8 +23,6 @@ from evobuild.scoring.reply_values import read_choice, read_number, read_phrases
 
 PROBABLE = 20
 """Tokens whose probability is asked for: as many as servers give."""
-VARIABLES = frozenset({"measure", "history", "instruction", "input", "answer", "rubric", "least", "most"})
-"""What a template may use: see `Judging`."""
 _AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
     "median": statistics.median,

@@ -55,6 +55,8 @@ class Tag(Decoding):
 Aggregate = Literal["mean", "median", "min", "max", "majority"]
 RUBRIC_PROMPT = "judge/rubric.jinja"
 """The template that asks for a value by a rubric."""
+VARIABLES = frozenset({"measure", "history", "instruction", "input", "answer", "rubric", "least", "most"})
+"""What a template may use: see `measure.Judging`."""
 PLAIN_WORD = r"[a-z0-9]+( [a-z0-9]+)*"
 
 

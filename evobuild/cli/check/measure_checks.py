@@ -9,8 +9,7 @@ from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.measures import BUILT_IN, EMBEDDING, RANDOM, all_metrics
 from evobuild.core.prompts import prompt_file, template_variables
 from evobuild.core.suggestions import unknown_name
-from evobuild.scoring.measure import VARIABLES
-from evobuild.scoring.params import DeclaredMeasure
+from evobuild.scoring.params import VARIABLES, DeclaredMeasure
 
 OTHER_COLUMNS = ("metric", "worth", "uncut", "answered", "pool", "words", "language")
 """Columns that `select` works with."""
