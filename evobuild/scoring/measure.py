@@ -143,7 +143,7 @@ def expected_value(choice: Choice, scale: Iterable[int]) -> float | None:
         return None
     known = {str(number): float(number) for number in scale}
     weights: dict[float, float] = {}
-    # The first entry is the chosen token, which stands among the most probable ones again.
+    # The chosen token comes first, and again among the most probable ones.
     for logprob, text in zip(choice.logprobs[0], choice.token_texts[0], strict=True):
         if (number := known.get(text.strip())) is not None:
             weights[number] = max(weights.get(number, 0.0), math.exp(logprob))
