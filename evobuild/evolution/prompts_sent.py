@@ -61,13 +61,20 @@ def known_methods(*files: Path, initial: Collection[str] = INITIAL_METHODS) -> I
         yield str(prompt_file(f"evolve/{name}.jinja")), methods.initial_method(name)
 
 
+def first_step(operation: str, parent: Instruction, known: KnownPlans) -> Step | None:
+    """The step that the evolver was asked first; None if the text of the operation is not here."""
+    return known[operation][0](parent) if operation in known else None
+
+
 def step_sent(operation: str, parent: Instruction, known: KnownPlans) -> tuple[Step | None, str]:
-    """What the evolver was asked, and of what it is rendered; None if that is not here."""
-    if operation not in known:
+    """What the evolver was asked, and of what it is rendered; None if that is not here.
+
+    Neither the replies to earlier steps nor a parent's answer are in the tables of rounds.
+    """
+    if (step := first_step(operation, parent, known)) is None:
         return None, f"the text of {operation or 'its method'} is not here"
-    plan, place = known[operation]
-    step = plan(parent)
-    if step.needs_answer and not parent.output:
+    _, place = known[operation]
+    if step.needs_answer:
         return None, f"{place} shows the parent's answer, which is not here"
     return (None, f"{place} asks in steps, whose replies are not kept") if step.then else (step, place)
 

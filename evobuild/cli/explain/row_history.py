@@ -24,10 +24,13 @@ from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
 from evobuild.core.evolution_tables import CANDIDATES, FAILURES, REPLIES
 from evobuild.core.instructions import INSTRUCTIONS, KEPT, SEED_ROUND, Instruction, iterate_instructions
+from evobuild.core.prompts import prompt_file
 from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.suggestions import did_you_mean
 from evobuild.core.table_parts import EVERY_ID, IdRange
-from evobuild.evolution import evolve, prompts_sent, strategies
+from evobuild.evolution import attempts, evolve, prompts_sent, strategies
+from evobuild.evolution.declared_operations import operation_template
+from evobuild.evolution.step import Step
 from evobuild.models import reasoning, registry, reply_cache
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
@@ -289,19 +292,50 @@ class _Reader:
         operation, failed = self._read_failures(row.round, parent.id)
         if row.operation != KEPT:
             operation = row.operation
-        known = prompts_sent.known_plans(self._iterate_methods())
-        step, source = prompts_sent.step_sent(operation, parent, known)
-        prompt = step.prompt if step else ""
-        if row.operation == KEPT:
-            return Origin(prompt, source, failed, None, None, "")
         path = REPLIES_OF / f"{row.round}.parquet"
-        kept = self._read_table(path, REPLIES, span=_single_id_range(row.id))
+        is_child = row.operation != KEPT
+        kept = self._read_table(path, REPLIES, span=_single_id_range(row.id)) if is_child else pl.DataFrame()
+        number = kept["attempt"][0] if kept.height else len(failed)
+        step, source = self._find_step(row, parent, operation, number)
+        prompt = step.prompt if step else ""
+        if not is_child:
+            return Origin(prompt, source, failed, None, None, "")
         if kept.height:
-            number, reply, thought = kept.select("attempt", "reply", "reasoning").row(0)
+            reply, thought = kept.select("reply", "reasoning").row(0)
             return Origin(prompt, source, failed, number, reply, str(path), thought)
-        stored = self._find_stored_reply(row, prompt, len(failed)) if prompt else None
+        stored = self._find_stored_reply(row, step, number) if step else None
         found = (stored.text, "the reply cache", stored.reasoning) if stored else (None, "", "")
-        return Origin(prompt, source, failed, len(failed), *found)
+        return Origin(prompt, source, failed, number, *found)
+
+    def _find_step(
+        self, row: Instruction, parent: Instruction, operation: str, number: int
+    ) -> tuple[Step | None, str]:
+        """Find the step whose reply is the row, and the file of its prompt; None, and what is missing."""
+        known = prompts_sent.known_plans(self._iterate_methods())
+        first = prompts_sent.first_step(operation, parent, known)
+        place = str(prompt_file(operation_template(operation)))
+        if first and first.needs_answer:
+            first = prompts_sent.first_step(operation, self._read_answer(parent), known)
+        if first and first.then and (step := self._find_last_step(row, first, number)):
+            return step, place
+        if first and first.needs_answer and not first.then and first.parent.output:
+            return first, place
+        return prompts_sent.step_sent(operation, parent, known)
+
+    def _read_answer(self, row: Instruction) -> Instruction:
+        """Read the row with the answer that it got in its pool, without one if that table lacks it."""
+        path = self._where.responses / f"{row.round}.parquet"
+        found = self._read_table(path, INSTRUCTIONS, span=_single_id_range(row.id))
+        return next(iterate_instructions(found), row._replace(output=""))
+
+    def _find_last_step(self, row: Instruction, first: Step, number: int) -> Step | None:
+        """Find the step whose reply is the row, by the cached replies of those before it."""
+        for step in (first, *first.also):
+            while (reply := self._find_stored_reply(row, step, number)) and step.then:
+                step = step.then(reply.text)
+            if reply and row.instruction in reply.text:
+                return step
+        return None
 
     def _iterate_methods(self) -> Iterator[tuple[str, str]]:
         """Yield every method that may have been used, with the path of its text."""
@@ -313,14 +347,15 @@ class _Reader:
             for key, method in table.select("id", "method").iter_rows():
                 yield f"{CANDIDATES_IN}, candidate {key}", method
 
-    def _find_stored_reply(self, row: Instruction, prompt: str, number: int) -> Reply | None:
-        """Look up a reply in the cache by its request."""
+    def _find_stored_reply(self, row: Instruction, step: Step, number: int) -> Reply | None:
+        """Look up the reply to a step in the cache by its request."""
         file, evolver = sqlite_cache.replies_file(), self._params.models.evolver
         if not file.exists() or str(evolver) != row.evolver:
             return None
         sampling = evolve.evolver_sampling(self._params.evolve, self._params.random_seed, number)
+        sampling = attempts.sample_sampling(sampling, step.sample)
         with reply_cache.ReplyCache(file, registry.engine_identity(evolver)) as opened:
-            key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
+            key = opened.key(Request("", "evolve", (Message("user", step.prompt),), sampling))
             reply = opened.get_replies([key]).get(key)
         return reasoning.with_answer_alone(reply) if reply else None
 
