@@ -63,8 +63,8 @@ def test_rows_are_expected_round_by_round_and_at_most_all():
     given = planned()
     assert given.rows("r0") == (90, 100)
     assert given.rows("r2") == (pytest.approx(90 * kept**2), 100)
-    assert (given.held_out.expected, given.held_out.most) == (10, 100)
-    assert planned(seed={"held_out": 0}).held_out == (0, 0)
+    assert (given.held_out_rows.expected, given.held_out_rows.most) == (10, 100)
+    assert planned(seed={"held_out": 0}).held_out_rows == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_rows_of_a_current_table_are_counted_and_of_one_that_was_not_pulled_expe
     given = planned(stale=frozenset())
     assert given.rows("r0") == (7, 7)
     assert given.rows("r1") == (pytest.approx(7 * assumptions.KEPT["evolve"]), 7)
-    assert given.unanswered == (7, 7)
+    assert given.unanswered_rows == (7, 7)
 
 
 def test_the_seeds_own_answers_are_not_asked_for():
-    assert planned().unanswered == (pytest.approx(9), 100)
-    assert planned(respond={"seed_answers": "replace"}).unanswered == (90, 100)
+    assert planned().unanswered_rows == (pytest.approx(9), 100)
+    assert planned(respond={"seed_answers": "replace"}).unanswered_rows == (90, 100)
 
 
 def test_a_search_for_a_method_ends_with_its_patience_and_uses_half_of_the_rows():

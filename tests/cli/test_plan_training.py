@@ -118,7 +118,7 @@ def test_memory_is_held_against_what_a_device_has(qwens):
 def test_what_does_not_fit_is_said_with_what_to_change(qwens):
     said = [line for line in text_of(qwens) if "does not fit" in line]
     assert len(said) == 1
-    assert said[0].startswith("finetune@q72 does not fit: take training.offload true (")
+    assert said[0].startswith("finetune@q72 does not fit into memory: use training.offload true (")
     assert "finetune.lora.rank 8 (" in said[0]
     assert qwens["q7"].fitting == ()
 
@@ -134,7 +134,7 @@ def test_hours_are_those_of_the_assumed_utilization(qwens):
     found = qwens["q7"]
     # 6 for each parameter but the embedding's, and the attention of rows that are guessed: 100 tokens and an
     # answer of the simulated responder.
-    length = 100 + LENGTHS["respond"].simulated.of(100)
+    length = 100 + LENGTHS["respond"].simulated.count_tokens(100)
     each = 6 * (7_615_616_512 - 152064 * 3584) + 12 * 28 * 28 * 128 * length
     assert found.hours == pytest.approx(found.tokens * each / (8 * 989e12 * 0.4) / 3600)
     assert found.most_hours == pytest.approx(found.most_tokens * each / (8 * 989e12 * ALPACA) / 3600)

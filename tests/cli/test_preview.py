@@ -94,7 +94,7 @@ def test_without_the_optimized_method_it_takes_the_initial_one_and_says_so(proje
     project(evolve={"method": "optimized"})
     assert command.main(["preview", "-n", "1"]) == 0
     assert (
-        "by the initial method (e0), as data/method.txt holds no optimized one yet" in capsys.readouterr().out
+        "by the initial method (e0), since data/method.txt has no optimized one yet" in capsys.readouterr().out
     )
     Path("data/method.txt").write_text("Make it harder, please.\n{instruction}\n")
     assert command.main(["preview", "-n", "1"]) == 0

@@ -226,7 +226,7 @@ def test_a_turn_too_few_is_said(judged, command):
     code, _, err = command("talk", [{"id": "a", "reply": "x"}], "--judge", "simulated:small")
     assert code == 1 and "1 replies to the item 'a'; talk asks for 2 or more" in err
     code, _, err = command("talk", [{"id": "a", "reply": ["x", "y"]}])
-    assert code == 1 and "talk is scored by a judge; give its URI by --judge" in err
+    assert code == 1 and "talk is scored by a judge; pass its URI as --judge" in err
     code, _, err = command("talk", [{"id": "a", "reply": ["x", "y"]}], "--judge", "nonsense:1")
     assert code == 1 and "--judge nonsense:1: " in err
 
