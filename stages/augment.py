@@ -81,7 +81,7 @@ def main(params: Params, args: Arguments) -> None:
     balance = ledger(len(results), kept.height, lost) | {"origins": count_origins(results)}
     if settings.rounds and set(balance["origins"]) == {"seed"}:
         lost_by = commonest_reasons(balance["rejects"])
-        log(f"no constraint came of {settings.rounds} rounds, the seeds stand alone: {lost_by}")
+        log(f"{settings.rounds} rounds gave no constraint, only the seeds are used: {lost_by}")
     tables.write(args.constraints, kept)
     tables.write(args.rejects, lost)
     write_json(args.counts, balance | {"asked": used})

@@ -65,7 +65,7 @@ class Params(StageParams):
 
 
 def _is_on(evolve: Evolve) -> bool:
-    """Whether rounds are evolved by the method that comes of it."""
+    """Whether rounds use the optimized method."""
     return evolve.strategy == "auto" and "optimized" in used_methods(evolve.method, evolve.methods)
 
 

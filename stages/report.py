@@ -1,4 +1,4 @@
-"""Write the report, one self-contained HTML page, and beside it the explorer and what tables are held to."""
+"""Write the report, one self-contained HTML page, the explorer, and the page of validation results."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ class Arguments:
 
 
 STAGE = Stage(
-    desc="Write the report, one HTML page, and beside it the explorer of all rows and what tables are "
-    "held to.",
+    desc="Write the report, one HTML page, the explorer of all rows, and the page of validation results.",
     after="summarize",
     prompts=(
         "evolve",

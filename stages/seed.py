@@ -67,7 +67,7 @@ def main(params: Params, args: Arguments) -> None:
     r0.write()
     held_out.write()
     # Nothing evolved or compared r0. Its empty tables are for what reads those of all rounds and branches,
-    # even if there is none.
+    # even without any round or branch.
     tables.write(args.failures, FAILURES.to_frame())
     tables.write(args.replies, REPLIES.to_frame())
     tables.write(args.preferences, PREFERENCES.to_frame())

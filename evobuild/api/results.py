@@ -1,4 +1,4 @@
-"""What the functions of the library give: named tables, which a notebook shows."""
+"""The results of the library's functions: named tables, which a notebook displays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Result(NamedTuple):
 
 
 class OptimizedMethod(NamedTuple):
-    """A method, the failure rates on development rows before and after, and tables of its optimization."""
+    """An optimized method, its failure rates on development rows before and after, and tables of the
+    steps.
+    """
 
     method: str
     before: float
@@ -36,7 +38,9 @@ class OptimizedMethod(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """Figures with `error` and 95 % interval over so many `units`; replies with scores; items without one."""
+    """Metrics with `error`, 95 % interval and number of `units`; replies with scores; items without a
+    score.
+    """
 
     figures: pl.DataFrame
     rows: pl.DataFrame

@@ -1,7 +1,7 @@
-"""The card of a data set, `data/export/README.md`: rendered from what stages left, not from memory.
+"""Render the card of a dataset, `data/export/README.md`, from the outputs of stages.
 
-Its front matter is what the Hugging Face hub reads. Names and values that others wrote stand in code spans;
-no text of a row enters.
+The Hugging Face hub reads its front matter. Names and values from outside are put in code spans. No text of a
+row is included.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Sources(NamedTuple):
 
 
 class Described(NamedTuple):
-    """What a data set is, as its card and its description in Croissant say it alike. md5: of its table."""
+    """The facts that a dataset's card and its Croissant description share. md5: of its table."""
 
     name: str
     summary: str
@@ -63,7 +63,7 @@ class Described(NamedTuple):
 
 
 def describe(sources: Sources) -> Described:
-    """Gather what a data set is. Raises BadInput if its table is not as it should be."""
+    """Collect the facts about a dataset. Raises BadInput if its table is malformed."""
     facts, made = read_facts(sources.dataset), sources.made
     stated = stated_licences(made, sources.params.licences)
     seed = origin.shown_name(made.seed_source)

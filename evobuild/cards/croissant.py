@@ -1,4 +1,4 @@
-"""A data set's description in Croissant 1.0, `data/export/croissant.json`: JSON-LD for tools that load data.
+"""Describe a dataset in Croissant 1.0, `data/export/croissant.json`: JSON-LD for tools that load data.
 
 Files with their sizes and SHA-256, the columns of the Parquet table as a record set, licence, citations, and
 what is known of the collection in the words of Croissant's vocabulary for responsible AI (RAI 1.0). Sources:
@@ -139,7 +139,7 @@ def _data_type(kind: Any) -> str:
 
 
 def _responsible(found: Described) -> dict[str, Any]:
-    """What is known of how the data came about; nothing is said of what was not looked at."""
+    """Describe how the data were made, in RAI terms; aspects that were not examined are left out."""
     label = found.sources.label
     wrote = ", ".join(origin.writers(found.sources.made)).replace("`", "") or "none"
     parts = [f"{each.part} {origin.shown_name(each.name)}: {each.licence}" for each in found.stated]

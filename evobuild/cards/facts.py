@@ -1,4 +1,4 @@
-"""What a data set's card says of its rows, counted from the table itself, a column at a time in memory."""
+"""Count the facts of a dataset's card from its table, with one column at a time in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evobuild.export.export import has_extra
 from evobuild.text.language import detect_language
 
 LANGUAGE_ROWS = 1000
-"""Rows whose language is told: the first by id, and an id is a hash, so these are a draw."""
+"""Rows whose language is detected: the first by id. Ids are hashes, so these are a random sample."""
 LEVELS = range(0, 101, 5)
 """Edges of the histogram of difficulty."""
 LENGTHS = (0, *(1 << power for power in range(4, 18)))

@@ -1,4 +1,4 @@
-"""The sections of a card that say where a data set comes from: licences, models, params, prompts."""
+"""The sections of a card about a dataset's origin: licences, models, params, prompts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def first_lines(stated: Sequence[Stated]) -> list[str]:
-    """Say first what nobody may overlook: parts for no commercial use, and those of unknown licence."""
+    """Format the warnings on top: parts that forbid commercial use, and parts of unknown licence."""
     bound = [each for each in stated if each.is_non_commercial]
     unknown = [each for each in stated if each.licence == UNKNOWN]
     lines = []
@@ -48,7 +48,7 @@ def _parts(found: Sequence[Stated], with_licence: bool = True) -> str:
 
 
 def licences_section(stated: Sequence[Stated], licence: str) -> list[str]:
-    """The licence of each part and what follows for use."""
+    """Format the licence of each part and what follows for use."""
     rows = [(each.part, code(shown_name(each.name)), code(each.licence), each.follows) for each in stated]
     return [
         "## Licences", "",
@@ -58,7 +58,7 @@ def licences_section(stated: Sequence[Stated], licence: str) -> list[str]:
 
 
 def models_section(made: Provenance, counts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Every role's model by its URI, and which version it was when it ran."""
+    """Format every role's model: its URI, and its version at the time of the run."""
     found: dict[str, dict[str, None]] = {}
     for content in counts.values():
         for entry in (*content.get("asked", ()), *content.get("loaded", ())):
@@ -90,7 +90,7 @@ def _version(identity: str) -> str:
 
 
 def params_section(made: Provenance) -> list[str]:
-    """Where rows come from, other files that were read, and params that are not as they are shipped."""
+    """Format the source of rows, other input files, and params that differ from the shipped ones."""
     own = made.params["seed"]["source"]
     rows = [(code(shown_name(made.seed_source)), made.seed_revision)]
     rows += [(code(shown_name(name)), f"md5 {md5}") for name, md5 in made.files.items() if name != own]
@@ -104,7 +104,7 @@ def params_section(made: Provenance) -> list[str]:
 
 
 def prompts_section(made: Provenance) -> list[str]:
-    """Prompts, and libraries that compute something, by version."""
+    """Format prompts by digest, and libraries that affect results by version."""
     folder = Path(shown_name(made.prompt_folder))
     rows = [(code(str(folder / name)), code(md5)) for name, md5 in made.templates.items()]
     told = f"From the folder {code(str(folder))}; digest of these templates: {code(made.prompt_digest)}."
@@ -115,7 +115,7 @@ def prompts_section(made: Provenance) -> list[str]:
 
 
 def rebuild_section(md5: str) -> list[str]:
-    """The commands that rebuild the data set, found by its content."""
+    """Format the commands that rebuild the dataset, identified by its content."""
     script = (
         "git clone <address of the repository> repository && cd repository\n"
         "# The commit that first held these very rows.\n"
@@ -133,7 +133,7 @@ def rebuild_section(md5: str) -> list[str]:
 
 
 def citations_section(made: Provenance) -> list[str]:
-    """The papers used, and what for."""
+    """Format the papers used, and what for."""
     used = papers_used(made)
     if not used:
         return []
@@ -151,7 +151,7 @@ def writers(made: Provenance) -> Iterator[str]:
 
 
 def shown_name(name: str) -> str:
-    """A file outside the repository by its own name alone: where it lies is nobody else's."""
+    """Shorten a path outside the repository to its last part: its folder is private."""
     return Path(name).name if Path(name).is_absolute() else name
 
 

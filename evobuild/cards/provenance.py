@@ -1,4 +1,4 @@
-"""What the stages up to `select` read, taken together.
+"""The inputs of all stages up to `select`.
 
     {"stages": ["seed", "optimize", "evolve-r1", …], "params": {"seed": {…}, "select": {…}, …},
      "changed": {"select.share": {"value": 0.1, "default": 0.25}},
@@ -21,7 +21,7 @@ from evobuild.core.json_files import read_json_file
 
 
 class Provenance(NamedTuple):
-    """What a data set was made with, as the module's docstring shows it. Contents are named by MD5."""
+    """What a dataset was built from, in the form shown above. Contents are identified by MD5."""
 
     stages: list[str]
     params: dict[str, Any]
@@ -59,7 +59,7 @@ class Provenance(NamedTuple):
 
     @property
     def prompt_digest(self) -> str:
-        """One digest of all templates: equal ones have the same, wherever their folder lies."""
+        """Digest of all templates together, independent of the folder's path."""
         listed = json.dumps(self.templates, sort_keys=True).encode()
         return hashlib.md5(listed, usedforsecurity=False).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The sections of a card that say what came of it: files, choice, losses, contracts, columns."""
+"""The sections of a card about the result: files, selection, rejects, contracts, columns."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ _OF = {stage.name: stage.counts for stage in STAGES}
 
 
 def files_section(formats: list[str], lost: int, has_extra: bool) -> list[str]:
-    """The files and how each is opened. lost: rows whose turns LLaMA-Factory's formats cannot hold."""
+    """Format the files and how to open each. lost: rows whose turns LLaMA-Factory's formats cannot
+    represent.
+    """
     has_table = DATASETS in formats
     rows = [(code(TRAIN), "all columns", f'`load_dataset(<this folder>, "{SFT}")`')] if has_table else []
     for name, layout in FORMATS.items():
@@ -67,7 +69,7 @@ def files_section(formats: list[str], lost: int, has_extra: bool) -> list[str]:
 
 
 def choice_section(made: Provenance, rounds: Mapping[str, int]) -> list[str]:
-    """How rows were chosen, in words, and how many of each pool."""
+    """Format how rows were selected, and how many of each pool."""
     lines = ["## How rows were chosen", "", *(f"- {each}" for each in _choice(made)), ""]
     return [*lines, *table(("pool", "rows"), [(code(name), f"{rows:,}") for name, rows in rounds.items()])]
 
@@ -103,7 +105,7 @@ def _choice(made: Provenance) -> Iterator[str]:
 
 
 def losses_section(counts: Counts) -> list[str]:
-    """What each stage took in, gave and lost, by reason."""
+    """Format each stage's rows in, rows out, and rejects by reason."""
     rows = []
     for stem, content in counts.items():
         ledgers = [content] if "in" in content else [
@@ -125,7 +127,7 @@ def losses_section(counts: Counts) -> list[str]:
 
 
 def contracts_section(found: Validation) -> list[str]:
-    """What every table was held to, and what came of it."""
+    """Format the expectations of every table, and their results."""
     held = [(each.table, own) for each in found.tables for own in each.expectations]
     failed = [(name, own) for name, own in held if not own.success]
     verdict = "All are met." if not failed else f"Not met: {len(failed):,}, listed first."
@@ -160,7 +162,7 @@ def _share(found: Outcome) -> str:
 
 
 def contamination_section(counts: Counts) -> list[str]:
-    """Text that answered rows share with evaluation sets, before the choice."""
+    """Format the text that answered rows share with evaluation sets, before selection."""
     rows = []
     for stem, content in counts.items():
         if not stem.startswith("decontaminate-") or not content.get("pools"):
@@ -177,7 +179,7 @@ def contamination_section(counts: Counts) -> list[str]:
 
 
 def rows_section(facts: Facts, images: Mapping[str, str]) -> list[str]:
-    """Lengths, languages, domains, and histograms."""
+    """Format lengths, languages, domains, and histograms."""
     lines = ["## Rows", ""]
     lengths = [(name, f"{half:,}", f"{most:,}") for name, (half, most) in facts.lengths.items()]
     lines += table(("text", "median characters", "95th percentile"), lengths)
@@ -192,7 +194,7 @@ def rows_section(facts: Facts, images: Mapping[str, str]) -> list[str]:
 
 
 def columns_section(facts: Facts) -> list[str]:
-    """Columns with types and meanings."""
+    """Format columns with types and meanings."""
     rows = [
         (code(name), code(str(kind)), meaning(name).replace("|", "\\|"))
         for name, kind in facts.columns.items()
@@ -201,6 +203,6 @@ def columns_section(facts: Facts) -> list[str]:
 
 
 def meaning(name: str) -> str:
-    """What a column holds, '' if nobody says."""
+    """Return what a column contains; '' if it is undocumented."""
     known = all_columns().get(name)
     return _MEANINGS.get(name) or (known.meaning if known else "")

@@ -1,4 +1,4 @@
-"""Contamination: training rows that share text with the evaluation sets they will be judged on.
+"""Find contamination: training rows that share text with evaluation sets.
 
 As Zeng et al. 2024 (arXiv:2406.00770) count it: overlaps of 13 and of 8 words. An n-gram is n adjacent
 words. Of a row its history, instruction, input and output count, one after the other; of an evaluation row
@@ -6,9 +6,9 @@ its question and its reference answers. Their words are the runs of letters, dig
 and case folding, so punctuation and layout do not count; in scripts without spaces (Chinese, Japanese, Thai,
 Lao, Khmer, Burmese) each character is a word.
 
-A row is hit by an n-gram if any n adjacent words of it stand so in one evaluation row. A question of fewer
-than n words has no n-gram of its own: it is hit by a row that asks just this, with its history or without.
-A hit says that text stands in both, be it a leaked question or a common phrase: it is to be looked at.
+A row is hit by an n-gram if n adjacent words of it also occur in one evaluation row. A question of fewer than
+n words has no n-gram: it is hit by a row whose whole question equals it, with or without its history.
+A hit means shared text, which may be a leaked question or a common phrase: review it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def ngram_measure(n: int) -> str:
 
 
 class NgramIndex:
-    """The n-grams of some evaluation sets, to hold rows against.
+    """The n-grams of some evaluation sets, with which rows are compared.
 
     Of more questions than a portion takes one portion after the other is in memory, and the rows are read
     again for each; what is found is the same. sets: questions by the name of their set. lengths: the n of the
@@ -53,7 +53,8 @@ class NgramIndex:
         self._only: Portion | None = None
 
     def search(self, rows: Rows, keep: Keep) -> Found:
-        """Hold rows against the sets: at most one hit a row, set and n; of equal ones the first question.
+        """Compare rows with the sets; keep at most one hit per row, set and n, of equal ones the first
+        question.
 
         rows: reads them from the first on. keep: takes each hit.
         """

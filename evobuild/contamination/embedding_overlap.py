@@ -1,4 +1,4 @@
-"""Contamination that n-grams do not see: rows that ask nearly what a question asks, by their embeddings.
+"""Find paraphrased contamination: rows whose embedding is close to that of an evaluation question.
 
 Of a row and of an evaluation row all that is asked is embedded, without answers and in the same order:
 instruction and input, or the question, then earlier turns. A row is hit if the cosine of both reaches a
@@ -43,7 +43,7 @@ class Embedder(Protocol):
 
 
 class EmbeddingIndex:
-    """The embeddings of one set's questions, on disk, to hold rows against; they are gone with the block.
+    """The embeddings of one set's questions, on disk; they are removed at the end of the block.
 
     Products in single precision find which cosines may reach the threshold, with room for their rounding;
     these are taken in double precision. threshold: cosine, 0 to 1.
@@ -58,7 +58,7 @@ class EmbeddingIndex:
             self._targets.append(embedder.embed([whole_text(each.asked, each.history) for each in own]))
 
     def search(self, rows: Rows, keep: Keep) -> Found:
-        """Hold rows against the set: at most one hit a row, the likeliest question, of equal ones the first.
+        """Compare rows with the set; keep at most one hit per row, the most similar question.
 
         rows: reads them from the first on. keep: takes each hit, whose overlap tells its cosine.
         """

@@ -1,8 +1,8 @@
-"""What rows share with evaluation sets, pool by pool: kept as a table and a ledger, and told of again.
+"""Record the text that rows share with evaluation sets, pool by pool, as a table and counts.
 
 The ledger of a set has, beside its rows, what was hit: {"in": 40, "out": 40, "rejects": {}, "questions": 12,
-"pools": {"r0": {"rows": 40, "hit": {"13-gram": {"rows": 2, "questions": 1}}}}}. No row is lost here: the
-selection decides.
+"pools": {"r0": {"rows": 40, "hit": {"13-gram": {"rows": 2, "questions": 1}}}}}. No row is rejected here:
+`select` decides.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from evobuild.text.words import split_normalised_words
 SHOWN = 12
 """Hits of a set that a report shows."""
 DIGITS = 16
-"""Of a digest that stands for an evaluation row."""
+"""Characters of the digest that identifies an evaluation row."""
 
 
 class Hit(NamedTuple):
@@ -77,7 +77,7 @@ class Tally:
         self._hit = Counter[tuple[str, str]]()
 
     def take(self, rows: int, hits: Iterable[tuple[int, Hit]]) -> None:
-        """Take a batch of so many rows: its hits, each with the place of its row."""
+        """Add a batch. rows: its size. hits: each with the index of its row in the batch."""
         is_hit_B = np.zeros(rows, bool)
         for place, hit in hits:
             is_hit_B[place] = True
@@ -96,7 +96,7 @@ def rows_of(table: Path) -> Rows:
 
 
 def batches(rows: Iterable[Instruction], size: int) -> Iterator[list[Instruction]]:
-    """Take rows so many at a time."""
+    """Yield batches of `size` rows."""
     source = iter(rows)
     while batch := list(islice(source, size)):
         yield batch

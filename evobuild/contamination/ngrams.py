@@ -88,7 +88,7 @@ class Grams:
         return (places + start).astype(np.uint32), hashes
 
     def runs_in(self, rows: Texts) -> Iterator[np.ndarray]:
-        """The longest runs of n or more words that stand in a row and in a text, some rows at a time.
+        """Find the longest runs of n or more words that a row and a text share, some rows at a time.
 
         Gives arrays of RUN, at least one; all runs of a row are in the same.
         """

@@ -1,4 +1,4 @@
-"""The n-grams of a portion of questions: of as many as are held in memory at once."""
+"""The n-grams of a portion of questions, as many as fit into memory at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Parts = Sequence[Sequence[str]]
 
 
 class Portion:
-    """Questions from a number on, to hold rows against.
+    """Questions from a number on, with which rows are compared.
 
     questions: those that no portion has yet; this one takes its own from them. first: the number of the first
     one, from 0. lengths: the n of the n-grams, in words.
@@ -37,7 +37,9 @@ class Portion:
         self.stop = first + len(texts.starts_N)
 
     def _numbered(self, questions: Iterator[Question], most: int) -> Iterator[list[int]]:
-        """Give questions as numbers of words, up to so many words; keep short ones by what they ask."""
+        """Encode questions as numbers of words, at most `most` words; index short ones by their whole
+        text.
+        """
         number, words = self._numbers, 0
         for place, question in enumerate(questions, self._first):
             asked = split_normalised_words("\n".join((*question.history, *question.asked)))

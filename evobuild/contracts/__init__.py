@@ -1,1 +1,1 @@
-"""What every table has to be: expectations that users edit, and what came of them."""
+"""Contracts: expectations of tables, which users edit, and their results."""

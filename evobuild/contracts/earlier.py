@@ -1,4 +1,4 @@
-"""An earlier version of the data set: a file, or what stood in data/dataset.parquet at a revision of git."""
+"""Find an earlier version of the dataset: a file, or data/dataset.parquet at a git revision."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SECONDS = 60
 
 
 def is_file(against: str) -> bool:
-    """Whether an earlier version is named by a file; else it is a revision of git."""
+    """Whether an earlier version is given as a file, not as a git revision."""
     return against.endswith(".parquet")
 
 
 def md5_of(against: str) -> str:
-    """The MD5 of the data set at a revision, as dvc.lock had it there.
+    """Return the MD5 of the dataset at a revision, from its dvc.lock.
 
     Raises UserError if git or the revision is not there, or it had no data set.
     """
@@ -55,9 +55,9 @@ def _git(*words: str, wanted: str) -> str:
 def earlier_dataset(against: str) -> Iterator[Path]:
     """Give the file of an earlier version, from DVC's cache or its remote, for as long as it is read.
 
-    What a revision stands for is in evobuild.lock, if there is one.
+    evobuild.lock has the MD5 of a revision's dataset, if the lock exists.
 
-    Raises BadInput if it stands for another data set now, or that is nowhere.
+    Raises BadInput if the revision has another dataset now, or its file is in neither cache nor remote.
     """
     if is_file(against):
         yield Path(against)
@@ -80,7 +80,6 @@ def earlier_dataset(against: str) -> Iterator[Path]:
             ) from error
         if total.hexdigest() != md5:
             raise BadInput(
-                f"contracts.against: '{against}' stands for another data set than in {LOCK}; "
-                f"renew it with: {WRITER}"
+                f"contracts.against: '{against}' has another dataset than in {LOCK}; renew it with: {WRITER}"
             )
         yield copy

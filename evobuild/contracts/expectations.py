@@ -1,10 +1,10 @@
-"""Expectations, held by Great Expectations: a table goes over to pandas by columns, those of an entry.
+"""Validate tables with Great Expectations. Only the columns of an entry are converted to pandas at a time.
 
-Its columns are written to a file first, which is then read a few of them at a time: so a table is put
-together once, and never stands in memory as a whole.
+A table is written to a file first, of which a few columns are read at a time: so it is computed once, and
+never as a whole in memory.
 
-Its context lives in memory, sends nothing and draws no progress. What it gives is read here alone: some of it
-holds values of numpy that its own writer refuses.
+The context is in memory, sends nothing and shows no progress. Its results are converted here, since some
+contain numpy values that its own JSON writer refuses.
 """
 
 from __future__ import annotations

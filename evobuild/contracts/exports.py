@@ -1,4 +1,4 @@
-"""What stands in the files of the exports, counted without building their records."""
+"""Count the records in the files of the exports, without building them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _EXPORTS = pl.Schema(
 
 
 def exports_table(names: Iterable[str], folder: Path, dataset: Path, rejects: Path) -> pl.DataFrame:
-    """The records of each format. id: the format.
+    """Build the table of records of each format. id: the format.
 
     wanted: rows of the data set that it takes; rejects lack in formats of LLaMA-Factory. without_id:
-    records that carry no row's id; repeated, strange: of those that do, that stand twice, or are of no row of
-    the data set. OpenAI's carry it in a file beside theirs.
+    records without a row id; repeated, strange: records whose id occurs twice, or is not in the dataset.
+    The ids of OpenAI's format are in a separate file.
     """
     known = _hashed(tables.read(dataset, INSTRUCTIONS, ["id"])["id"]).unique()
     unpaired = tables.read(rejects, REJECTS, ["id"]).height

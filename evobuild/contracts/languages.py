@@ -1,4 +1,4 @@
-"""Languages of drawn rows: to tell that of every one would take longer than all else that is held."""
+"""Detect the languages of sampled rows: detecting all would take longer than all other validation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SCHEMA = pl.Schema({"id": pl.String(), "language": pl.String()})
 
 
 def languages_of(rows: pl.LazyFrame, count: int) -> pl.DataFrame:
-    """The languages of so many instructions of each pool; null where a text does not tell.
+    """Detect the languages of `count` instructions of each pool; null if undetected.
 
     Rows are drawn by their ids, which are hashes: a row more moves one other at the most.
 

@@ -1,4 +1,4 @@
-"""What the stage `validate_outputs` holds: replies to benchmarks, comparisons, exports, and their rows."""
+"""The tables that `validate_outputs` validates: replies to benchmarks, comparisons, exports, row balances."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from evobuild.core.instructions import INSTRUCTIONS
 
 
 class Sources(NamedTuple):
-    """Where outputs lie. later: with `counts` and `rejects` of the stages after the choice of rows."""
+    """Paths of outputs. later: has `counts` and `rejects` of the stages after `select`."""
 
     evaluations: Path
     comparisons: Path
@@ -49,7 +49,7 @@ def output_tables(params: OutputParams, sources: Sources) -> tuple[list[Table], 
 
 
 def _evaluations(params: OutputParams, sources: Sources) -> pl.LazyFrame:
-    """The replies of all models, texts as their lengths. table: the model whose table a reply lies in."""
+    """Read the replies of all models, with texts as lengths. table: the model whose table has the reply."""
     found = [
         tables.scan(sources.evaluations / f"{name}.parquet", EVALUATION).with_columns(table=pl.lit(name))
         for name in params.evaluate.models

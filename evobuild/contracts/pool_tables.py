@@ -1,7 +1,7 @@
-"""The tables of pools as their suites see them: all pools as one, flat, with facts that hold across tables.
+"""Build the tables of pools for validation: all pools in one flat table, with facts across tables.
 
-Texts stand as their lengths, so that a million rows are handed over in the memory of their figures. Every
-table has `id`, and those of pools have `pool`; docs/contracts.md lists all columns.
+Texts are replaced by their lengths, so that a million rows fit into memory. Every table has `id`, and those
+of pools have `pool`; docs/contracts.md lists all columns.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OF_ROWS = ("id", "content_id", "seed_id", "parent_id", "round", "domain", "stra
 
 
 class Sources(NamedTuple):
-    """Where the tables lie: a table a pool in each folder, of contamination an evaluation set.
+    """Paths of the tables: folders with one table per pool; contamination has one per evaluation set.
 
     measures: a folder of each measure.
     """
@@ -83,7 +83,7 @@ def _flat(rows: pl.LazyFrame, **beside: pl.Expr) -> pl.LazyFrame:
 
 
 def _keys(rows: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
-    """The ids that stand in a table, each once and hashed."""
+    """Return the distinct ids of a table, hashed."""
     return rows.select(hashed(*columns).alias(_KEY)).unique()
 
 

@@ -1,4 +1,4 @@
-"""What came of holding tables to their expectations: `data/validation/*.json`, read by reports and cards.
+"""Results of validation: `data/validation/*.json`, read by reports and cards.
 
     {"success": true, "tables": [{"table": "ratings", "rows": 210, "off": "", "expectations": [
         {"type": "expect_column_values_to_be_between", "column": "difficulty",
@@ -28,7 +28,7 @@ SHOWN_IDS = 3
 
 
 class Outcome(NamedTuple):
-    """What came of an expectation.
+    """The result of an expectation.
 
     type, kwargs: Great Expectations' own, with parameters filled in. column: what it is of; several are
     joined by ", "; '' if it is of the table. rows: that were looked at. unexpected, share: those that are not
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
 
 class TableOutcomes(NamedTuple):
-    """What came of a table's expectations. off: the param that switches the table off, '' if it is on."""
+    """The results of a table's expectations. off: the param that disables the table, '' if enabled."""
 
     table: str
     rows: int
@@ -78,7 +78,7 @@ class Failure(NamedTuple):
 
 
 class Validation(NamedTuple):
-    """What came of all tables. success: nothing critical failed."""
+    """The results of all tables. success: no critical expectation failed."""
 
     success: bool
     tables: list[TableOutcomes]
@@ -92,7 +92,7 @@ class Validation(NamedTuple):
 
 
 def validation_of(tables: list[TableOutcomes]) -> Validation:
-    """Gather what came of some tables."""
+    """Combine the results of some tables."""
     found = Validation(success=True, tables=tables)
     return found._replace(success=not any(found.failures("critical")))
 

@@ -1,4 +1,4 @@
-"""Small tables of shares: what of each pool is in the data set, and why rows were lost."""
+"""Build tables of shares: of each pool in the dataset, and of each reject reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evobuild.core.stages import file_stem
 CHOSEN = frozenset({BELOW_THE_CUT, EXCLUDED, NOT_DRAWN, TOO_NEAR})
 """Reasons by which params leave rows out that nothing is wrong with."""
 SEEN_BEFORE = frozenset({NOT_ANSWERED})
-"""Reasons that stand for those of an earlier stage."""
+"""Reasons that only repeat a reject of an earlier stage."""
 _POOLS = pl.Schema(
     {"id": pl.String(), "rows": pl.Int64(), "answered": pl.Int64(), "chosen": pl.Int64(),
      "answered_share": pl.Float64(), "chosen_share": pl.Float64(), "share": pl.Float64()}

@@ -1,4 +1,4 @@
-"""Hold tables to their suites: what stops the line, what is said, and what is written down."""
+"""Validate tables against their suites: stop on critical failures, log warnings, write all results."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from evobuild.core.private_files import private_folder
 from evobuild.process.terminal import log
 
 MOST_SAID = 5
-"""Warnings that are logged; all of them stand in the result."""
+"""Warnings that are logged; the result has all of them."""
 
 
 def validate_tables(given: Sequence[Table], suites: Path, parameters: Mapping[str, Any]) -> Validation:
-    """Hold tables to their suites in a folder. Raises BadInput at a suite that is not as it should be."""
+    """Validate tables against the suites of a folder. Raises BadInput if a suite is malformed."""
     refuse_strange_files(suites)
     columns = {table.name: table.rows.collect_schema().names() for table in given}
     entries = read_suites(suites, columns, parameters)
@@ -41,7 +41,7 @@ def finish(found: Validation, stage: str, out: Path) -> None:
     for failure in warned[:MOST_SAID]:
         log(f"warning: {failure}")
     if len(warned) > MOST_SAID:
-        log(f"warning: {len(warned) - MOST_SAID} more expectations are not met; all stand in the report")
+        log(f"warning: {len(warned) - MOST_SAID} more expectations failed; the report lists all")
     if failed:
         more = f"; {len(failed) - 1} more fail" if failed[1:] else ""
         raise BadInput(

@@ -1,4 +1,4 @@
-"""Expectations in words: what a table has to be, for readers who know no suite.
+"""Describe expectations in words, for readers who do not know the suites.
 
 {"type": "expect_column_values_to_be_between",
  "kwargs": {"column": "difficulty", "min_value": 0, "max_value": 100}}  ->  "difficulty is from 0 to 100"
@@ -15,7 +15,7 @@ LONGEST = 400
 
 
 def describe_expectation(kind: str, kwargs: Kwargs) -> str:
-    """Say what an expectation wants.
+    """Describe an expectation.
 
     kind, kwargs: Great Expectations' own, with parameters filled in. A type without words of its own is
     spelled out: "expect_column_mean_to_be_between" -> "column mean to be between (column a, max_value 1)".

@@ -1,4 +1,4 @@
-"""The data set in the formats of those who train on it, one folder with a file or folder each.
+"""Export the dataset in the formats of training libraries, one file or folder each.
 
 alpaca    alpaca.json: instruction, input, output, system, history as pairs [user, assistant]
 sharegpt  sharegpt.json: conversations of turns {from, value}, from being system, human or gpt
@@ -9,11 +9,10 @@ datasets  datasets/: Parquet with all columns, which `datasets.load_dataset` ope
 
 dataset_info.json names the first two to LLaMA-Factory (its data/README.md). It wants turns of user and
 assistant in pairs, after at most one system turn, and drops other rows with no more than a warning; so
-these are rejects of both formats here. Rows stand in the order of their ids in every file.
+these are rejects of both formats here. Every file is sorted by id.
 
-Every record but those of `messages` has the `id` of its row. If the seed's source has columns that nothing
-read, it has them as `extra`, a JSON object as text: whatever their types, `datasets` opens such a file. '' is
-none.
+Every record except those of `messages` has the `id` of its row. Unread columns of the seed's source are in
+`extra`, a JSON object as text, which `datasets` can open whatever their types; '' without such columns.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Lineage: the rows behind all exported rows, up to the seed, with what the evolver wrote for each.
+"""Write the lineage: the ancestors of all exported rows up to the seed, with the evolver's replies.
 
 `evobuild lineage` tells an exported row's origin from it where no intermediate table is. It has the rows of
 the data set and of the branches' exports, and all that these descend from: a row each as in its round, in the
 order of rounds and ids, with
 
-  attempt     of the reply that it came of, from 0; null if no evolver wrote it
+  attempt     of the reply that it was read from, from 0; null if no evolver wrote it
   reply       that reply, whole
   thoughts    what the evolver thought before it, '' if nothing
   failed      the attempts at its parent in its round that failed, with operation, reason, detail and reply
@@ -52,7 +52,7 @@ _FAILED_OF = pl.Schema({"id": pl.String(), "failed": LINEAGE["failed"]})
 
 
 class Sources(NamedTuple):
-    """Where what went before lies: folders with a table a round, and the file of the evolving method."""
+    """Paths of earlier outputs: folders with one table per round, and the file of the evolving method."""
 
     rounds: Path
     replies: Path
@@ -86,7 +86,7 @@ def _join(parts: list[Path], path: Path, method: str) -> None:
 
 
 def _parents_first(parents: Mapping[str, str]) -> list[str]:
-    """Order rounds so that each stands behind its parent."""
+    """Order rounds so that each comes after its parent."""
 
     def depth(name: str) -> int:
         return 1 + depth(parents[name]) if name in parents else 0
@@ -126,7 +126,7 @@ def _with_replies(name: str, ids: pl.Series, sources: Sources, failed: Path) -> 
     rows = tables.scan(table, INSTRUCTIONS)
     for start in range(0, ids.len(), CHUNK):
         some = ids.slice(start, CHUNK)
-        # Both tables are sorted by id, so of each only what lies between is read.
+        # Both tables are sorted by id, so only the range between the first and last id is read.
         between = pl.col("id").is_between(pl.lit(some[0]), pl.lit(some[-1]))
         own = tables.collect(table, rows.filter(between & pl.col("id").is_in(some.implode())))
         written = _written(replies, between)
@@ -137,7 +137,7 @@ def _with_replies(name: str, ids: pl.Series, sources: Sources, failed: Path) -> 
 
 
 def _written(path: Path, between: pl.Expr) -> pl.DataFrame:
-    """Replies by the id of the row that came of each; none of a round that no evolver wrote."""
+    """Read replies by the id of the resulting row; {} for a round without an evolver."""
     if not path.exists():
         return pl.DataFrame(schema={"id": pl.String, **{_WRITTEN[name]: REPLIES[name] for name in _WRITTEN}})
     rows = tables.scan(path, REPLIES, ("id", *_WRITTEN)).rename(_WRITTEN)
@@ -152,7 +152,7 @@ def _write_failed(path: Path, name: str, ids: pl.Series, sources: Sources) -> No
         is_wanted = pl.col("parent_id").is_in(tried.implode()) & pl.col("id").is_in(ids.implode())
         round_ = sources.rounds / f"{name}.parquet"
         rows = tables.read(round_, INSTRUCTIONS, ("id", "parent_id"), where=is_wanted)
-        # The id of an attempt begins with that of the row, so attempts at one row stand in one span.
+        # The id of an attempt begins with that of its row, so the attempts of one row are in one range.
         for span in spans([failures]):
             own = tables.read(failures, FAILURES, ("row", *_FAILED), span).sort("row", "operation", "attempt")
             lists = own.group_by(parent_id="row", maintain_order=True).agg(failed=pl.struct(_FAILED))

@@ -1,1 +1,1 @@
-"""Figures, report and explorer of what was made."""
+"""Metrics, report and explorer of a run."""

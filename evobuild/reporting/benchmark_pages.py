@@ -1,6 +1,6 @@
 """The explorer's pages of benchmarks: every item, what each model replied, its score, checks and judgment.
 
-benchmarks/<name>.html       the page of one benchmark; benchmark.js, listing.js and markdown.js lie above it
+benchmarks/<name>.html       the page of one benchmark; it loads ../benchmark.js, listing.js and markdown.js
 benchmarks/<name>/items.js   of every item its id, group, scores and how its prompt reads: small, read first
 benchmarks/<name>/000.js     prompts, replies and judgments of the items of part 0: read when one is opened
 

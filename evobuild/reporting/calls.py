@@ -1,7 +1,7 @@
-"""Calls: what models were asked about a row, rendered again from the row, and what they replied.
+"""Reconstruct the calls about a row: prompts, rendered again from the row, and replies.
 
-An evolver's replies stand in a table of their own. A judge's are kept where they could not be read; of the
-others there is what was read. Nothing is asked, and no reply cache is opened: equal tables, equal calls.
+The evolver's replies have their own table. A judge's replies are stored only if they could not be parsed. No
+model is called and no reply cache is opened, so equal tables give equal calls.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class CallParams(ReportParams):
 
 
 LEAST = 16
-"""Characters of a text of the row that are named by its number where they stand in a prompt or a reply."""
+"""Shortest text of a row, in characters, that is replaced by its number within a prompt or reply."""
 
 
 class Call(NamedTuple):

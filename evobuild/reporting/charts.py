@@ -1,6 +1,6 @@
 """Charts of the report as inline SVG: the same values give the same bytes.
 
-A chart is drawn in stand-in colours, which then become CSS variables of the page, so that it
+A chart is plotted in placeholder colours, which then become CSS variables of the page, so that it
 follows the page's light and dark. Its text stays text, escaped. Nothing but names and numbers of ours
 enters, and the short phrases of `keywords`.
 """
@@ -132,7 +132,7 @@ def histograms(scores: Mapping[str, pl.DataFrame]) -> Markup:
     """Draw IC-IFD and IFD as one small histogram a pool, each on one scale; a line marks the mean.
 
     scores: pool to its SCORES table. A scale goes from the 1st to the 99th percentile of all pools;
-    what lies beyond counts in the first and the last bin.
+    values outside the edges count in the first and the last bin.
     """
 
     def draw(figure: Figure) -> None:
@@ -203,7 +203,7 @@ def token_probability(bins: Sequence[Mapping[str, Any]]) -> Markup:
 
 
 def keywords(counts: Sequence[Mapping[str, Any]]) -> Markup:
-    """Draw how many methods stand behind each evolver's commonest keywords.
+    """Plot how many methods have each of an evolver's commonest keywords.
 
     counts: rows of keywords.COUNTS, at least one, the commonest of an evolver first.
     """
@@ -218,7 +218,7 @@ def keywords(counts: Sequence[Mapping[str, Any]]) -> Markup:
         for axes, (evolver, own) in zip(grid[:, 0], shown.items(), strict=True):
             bars = axes.barh(range(len(own)), [each["count"] for each in own], color=ACCENT, height=0.62)
             axes.bar_label(bars, color=INK, padding=3)
-            # A phrase is a model's: no formula, whatever stands in it.
+            # Disable mathtext: a phrase comes from a model and may contain "$".
             phrases = [each["keyword"] for each in own]
             axes.set_yticks(range(len(own)), phrases, color=INK, parse_math=False)
             axes.set_title(evolver, parse_math=False)
@@ -328,7 +328,7 @@ def draw_svg(draw: Callable[[Figure], None], size: tuple[float, float], title: s
         figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
     text = stream.getvalue()
     text = text[text.index("<svg") :]
-    # Ids of groups would stand on the page more than once; a style element would reach all of it.
+    # Ids of groups would occur several times on the page, and a style element would affect all of it.
     text = re.sub(r'<g id="[^"]*">', "<g>", re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL))
     text = (
         re.sub(r'\s(?:xmlns(?::\w+)?|width|height|version)="[^"]*"', "", text[: text.index(">")])

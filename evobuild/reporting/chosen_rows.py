@@ -1,6 +1,6 @@
 """Selected rows against the others: what the report draws of them, and the rows behind its points.
 
-Of many rows POINTS are drawn by their ids, the same ones each time; languages and lengths are told of these
+Above POINTS rows, a sample by id is used, always the same; languages and lengths are computed for these
 alone. A row counts as selected if it is in the data set.
 """
 

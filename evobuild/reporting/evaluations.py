@@ -1,6 +1,6 @@
-"""What the report says of benchmarks: every model's figures, every two models, and what a judge saw.
+"""Read benchmark results for the report: metrics of models, pairwise differences, and a judge's verdicts.
 
-All of it stands in tables that `evaluate` and `compare` leave, so no benchmark's code or library is needed.
+All numbers come from tables of `evaluate` and `compare`, so no benchmark's code or library is needed.
 Models come from params: the tables of a removed one stay unread.
 """
 
@@ -27,7 +27,7 @@ Columns = dict[str, Callable[[str], Any]]
 
 
 class Sources(NamedTuple):
-    """Where evaluations lie: a folder with the replies of each model, then single files."""
+    """Paths of evaluations: a folder with the replies of each model, then single files."""
 
     evaluations: Path = Path("data/evaluation")
     figures: Path = Path("metrics/evaluation.csv")

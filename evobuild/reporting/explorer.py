@@ -8,7 +8,7 @@ trees/000.js   the rest of these entries: read when a tree is opened
 calls/000.js   what models were asked about these entries, and their replies: read when one is unfolded
 
 An entry is a row, or a failed attempt at one, which hangs below the row that it began with. Entries
-stand tree by tree, each tree whole within one part. A page that is opened as a file cannot fetch, so
+are ordered tree by tree, and no tree is split between parts. A page opened as a file cannot use fetch, so
 data are scripts that call `take`; they are JSON in ASCII without a `<`, and nothing of them is code.
 """
 
@@ -149,7 +149,7 @@ def _index(
 
 
 def _lengths(entries: Sequence[Entry]) -> dict[str, list[int | None]]:
-    """Words of each entry's text and of its answer, None if there is none; and 1 for each failed attempt."""
+    """Count the words of each entry's text and answer (None without one); mark failed attempts with 1."""
     answers = [entry.outcome.answer for entry in entries]
     return {
         "words": [count_words(entry.text) for entry in entries],

@@ -1,4 +1,4 @@
-"""Failures of evolutions and of responses by round, operation and domain, against what was tried.
+"""Count failures of evolutions and responses by round, operation and domain, with the number of attempts.
 
 A row counts once for each reason for which its evolution failed, however often it was tried. Only
 ids and short columns are read: no text, no reply.
@@ -105,6 +105,6 @@ def failure_figures(
 
 
 def _sums(failure_counts: pl.DataFrame, stage: str, column: str, known: Sequence[str]) -> dict[str, int]:
-    """Rows by one column; of those that are known also where there are none."""
+    """Sum rows by one column; known values without rows count 0."""
     rows = failure_counts.filter(stage=stage).group_by(column).agg(pl.col("rows").sum()).sort(column)
     return dict.fromkeys(known, 0) | dict(rows.iter_rows())

@@ -1,4 +1,4 @@
-"""The report's first screen: what came out and where it lies, and what the verdict is founded on."""
+"""The report's first screen: results, links to files, and the facts behind the verdict."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def hash_of_seeds(rounds: Path) -> str:
 
 
 def export_links(formats: Sequence[str]) -> list[tuple[str, str]]:
-    """Each format with where it lies, seen from the page."""
+    """Return each format with its path relative to the page."""
     return [
         (name, f"export/{DATASETS}/" if name == DATASETS else f"export/{FORMATS[name].file}")
         for name in formats

@@ -1,4 +1,4 @@
-"""Row outcomes: what became of rows after they were evolved: answered, measured, selected, or lost and why.
+"""Row outcomes: whether a row was answered, measured, selected or rejected, and why.
 
 Names of pools and of evaluation sets come from params, so the tables of a removed one stay unread.
 """
@@ -28,7 +28,7 @@ NOT_UP = "not up for selection"
 
 
 class Tables(NamedTuple):
-    """Where rows lie: folders with one table a round, pool or evaluation set, then data set and method.
+    """Paths of rows: folders with one table per round, pool or evaluation set, then dataset and method.
 
     measures: a folder of each measure.
     """
@@ -59,7 +59,7 @@ class Loss(NamedTuple):
 class Overlap(NamedTuple):
     """What a row shares with a row of an evaluation set.
 
-    place: where that stands in its file. measure: 13-gram, or embedding. shared: the text, normalised;
+    place: location in its file. measure: 13-gram, or embedding. shared: the text, normalised;
     of embeddings their cosine.
     """
 
@@ -70,9 +70,9 @@ class Overlap(NamedTuple):
 
 
 class RowOutcome(NamedTuple):
-    """What became of one row.
+    """The outcome of one row.
 
-    answer: None if there is none. responder: URI of the model that answered, '' if the answer came with
+    answer: None without one. responder: URI of the model that answered, '' if the answer came with
     the seed. measured: what was measured of it, by column; what was not asked for is None, what was not
     measured is not there. overlaps: () if it was held against the evaluation sets and shares nothing, None
     if there are none. reasoning: what the responder thought before the answer, '' if nothing.
@@ -122,12 +122,12 @@ _Rows = Iterator[tuple[Any, ...]]
 def row_outcomes(
     ids: Collection[str], params: ReportParams, where: Tables, read: Reader = tables.read
 ) -> dict[str, RowOutcome]:
-    """Look up what became of some rows.
+    """Look up the outcomes of some rows.
 
     Raises BadInput if a table is missing or not as it should be, as `read` does.
     """
     wanted = pl.Series(list(ids), dtype=pl.String)
-    # Of a large table only the files are opened that the ids may stand in: for one row that is one.
+    # Of a large table, only the files whose range has one of the ids are opened.
     between = IdRange(min(ids), f"{max(ids)}\0") if ids else EVERY_ID
 
     def some(path: Path, schema: pl.Schema, key: str, *columns: str) -> _Rows:

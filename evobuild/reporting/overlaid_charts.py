@@ -73,7 +73,7 @@ def _draw_names(axes: Axes, panel: Panel) -> None:
         shares = np.array(bars) / max(1, sum(bars))
         axes.barh(np.arange(len(bars)) + 0.36 * place, shares, color=colour, height=0.34, alpha=0.8)
     names = [_short(name) for name in shown] + [f"{len(rest)} more"] * bool(rest)
-    # A name may be a stranger's: no formula, whatever stands in it.
+    # Disable mathtext: a name may come from outside and contain "$".
     axes.set_yticks(np.arange(len(names)) + 0.18, names, color=INK, parse_math=False)
     axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.invert_yaxis()

@@ -1,4 +1,4 @@
-"""The section `report` of params.yaml, and what report and explorer read of the others."""
+"""The section `report` of params.yaml, and the other sections that report and explorer read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Sections(Section):
 
 
 class Evaluate(StageParams):
-    """The models that were asked benchmarks. What these are like stands in the tables that they left."""
+    """The evaluated models. Their results are read from tables."""
 
     models: Evaluated
 

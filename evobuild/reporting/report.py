@@ -1,8 +1,8 @@
-"""The report: one self-contained HTML page of what was made, lost, chosen and learnt.
+"""Render the report: one self-contained HTML page about rows, rejects, selection and training.
 
-Names of rounds and pools come from params, so the files of a removed one stay unread. All text of
-rows is data: the page's templates escape it, and only our own SVG enters as it is. A file that is
-missing or unreadable is a BadInput that names it.
+Names of rounds and pools come from params, so files of removed ones are ignored. All text of rows is
+untrusted: templates escape it; only our own SVG is included verbatim. A missing or unreadable file raises
+BadInput that names it.
 """
 
 from __future__ import annotations
@@ -337,7 +337,7 @@ def _failures(failed: Sequence[Mapping[str, Any]], found: Mapping[str, StageCoun
 
 
 def _ideas(keywords: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One line an evolver: how many distinct phrases stand for how many of its methods."""
+    """Build one line per evolver: the number of distinct phrases among its methods."""
     evolvers = list(dict.fromkeys(each["evolver"] for each in keywords))
     own = {name: [each["count"] for each in keywords if each["evolver"] == name] for name in evolvers}
     return [

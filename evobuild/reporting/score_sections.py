@@ -1,4 +1,4 @@
-"""What the report says of the measures, by pool: of those alone that were measured."""
+"""Build the report's sections about measurements, by pool; only for enabled measures."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def measure_sections(params: ReportParams, folder: Path, counts: Mapping[str, St
 def _section(
     params: ReportParams, measure: Measure, folder: Path, counts: Mapping[str, StageCounts]
 ) -> dict[str, Any] | None:
-    """What is said of any measure: the spread of each of its metrics. None if it is switched off."""
+    """Build the section of any measure: the distribution of each of its columns. None if it is disabled."""
     lines = {pool: counts[_label(measure, pool)] for pool in params.pools}
     is_off = not measure.name and getattr(params.models, measure.switch.removeprefix("models."), "") is None
     if is_off or all(each.off for each in lines.values()):

@@ -18,7 +18,7 @@ from evobuild.reporting.stage_counts import CountFolders, stage_usage
 BINS = 20
 """Bins of a score histogram."""
 DIGITS = 4
-"""Of a mean, after the point: so many do not show on which machine a network computed."""
+"""Decimal places of a mean: few enough to hide differences between machines."""
 
 
 def row_counts(

@@ -1,4 +1,4 @@
-"""What the report says of training: the curve of each base.
+"""Read the training curve of each base for the report.
 
 A curve is metrics/training/<base>.csv: step, loss in nats per answer token, and, where it was measured,
 held_out_loss. Bases come from params, so the figures of a removed one stay unread.
@@ -39,7 +39,7 @@ def read_trained_bases(params: ReportParams, curves: Path) -> dict[str, TrainedB
 
 
 def read_curve(path: Path) -> list[Point]:
-    """Read a training curve. Raises BadInput naming the file if it is none."""
+    """Read a training curve. Raises BadInput naming the file if it is malformed."""
     columns: dict[str, Callable[[str], Any]] = {"step": float, "loss": _measured, "held_out_loss": _measured}
     return read_csv(path, columns, optional=("held_out_loss",))
 

@@ -1,4 +1,4 @@
-"""What became of expectations, on a page of its own, in the report, and in lines for a terminal.
+"""Show the results of expectations: as a page, as a section of the report, and as lines for a terminal.
 
 Great Expectations' own pages load scripts from other hosts; this one is a file that needs nothing else. Ids
 and values come from rows, so they are data: the page escapes them.
@@ -75,7 +75,7 @@ def shown_parts(found: Sequence[Validation]) -> list[Part]:
 def validation_page(found: Sequence[Validation], label: str, beside: str | None = "") -> str:
     """Write the page.
 
-    label: DRY RUN, TOY, or ''. beside: the way to the folder of report and explorer; None if there is none.
+    label: DRY RUN, TOY, or ''. beside: relative path of the folder of report and explorer; None without one.
     """
     return templates.render_page(
         "validation.html.jinja",

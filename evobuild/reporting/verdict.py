@@ -1,4 +1,4 @@
-"""The verdict: what of a run looks good and what does not, a sentence each, with its figure and what to do.
+"""Derive the verdict: findings about a run, each one sentence with its number and what to do.
 
 Rules judge, not a model: shares of rejected rows, a pool that outweighs the others, text shared with
 evaluation sets, a tuned model that is worse than its base. A rule is silent where nothing was measured.
@@ -31,11 +31,11 @@ ADVICE = {
 SIGNIFICANT = 0.05
 """Corrected p-value below which chance does not explain a difference."""
 TUNED = "models/tuned/"
-"""What stands before the name of a base that was tuned, where it is evaluated."""
+"""Prefix of the name of a tuned base among evaluated models."""
 
 State = Literal["bad", "look", "good"]
 STATES: tuple[State, ...] = ("bad", "look", "good")
-"""In the order in which they are told: what spoils the data, what to look at, what is in order."""
+"""States in display order: what spoils the data, what to check, what is fine."""
 
 
 class Finding(NamedTuple):
@@ -47,13 +47,13 @@ class Finding(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What the verdict is founded on.
+    """The facts behind the verdict.
 
     label: DRY RUN, TOY, or ''. counts: by stage and round, pool or base. selected: rows of the data set by
     pool, of those that it was chosen from. shared: its rows that share text with an evaluation set, by
     measure; None if there is no set. warnings: what the selection said of itself. difficulty: the mean of
     each round, r0 first; NaN where it is unknown. differences: of every two models, main figures alone.
-    higher: of each benchmark whether more is better. contracts: what came of expectations.
+    higher: of each benchmark whether more is better. contracts: results of expectations.
     """
 
     label: str
@@ -69,7 +69,7 @@ class Facts(NamedTuple):
 
 
 def find_verdict(params: ReportParams, facts: Facts) -> list[Finding]:
-    """Say what can be said, the worst first."""
+    """Return all findings, the worst first."""
     found = [
         *_label(facts.label),
         *_rows(facts),

@@ -1,7 +1,7 @@
-"""Source rows as rows of r0: normalised, without those that have no instruction or repeat another.
+"""Turn source rows into rows of r0: normalise texts, reject rows without instruction and duplicates.
 
-Rows go to disk as they come. In memory there stays of each its id, and where the row stands that it repeats:
-some 60 bytes.
+Rows are spilled to disk. In memory remain only each row's id and the index of the row that it repeats: about
+60 bytes.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class CleanedRows:
             yield rows.filter(self.is_kept_N[own])
 
     def _numbered(self, columns: Sequence[str]) -> Iterator[tuple[slice, pl.DataFrame]]:
-        """Go through some columns as they are on disk, and where the rows stand."""
+        """Yield batches of some columns as stored, with the rows' indices."""
         start = 0
         for rows in self._rows.batches(columns):
             yield slice(start, start + rows.height), rows
@@ -126,7 +126,7 @@ class CleanedRows:
         """The ids of all rows. is_other_N: whether a row is not to have the id of its content."""
         for own, rows in self._numbered(["id", "content_id"]):
             others = np.flatnonzero(is_other_N[own])
-            # Nothing tells equal rows apart but their order; what stands between them does not count.
+            # Equal rows differ only by their order among themselves, so rows in between do not matter.
             given = zip(before_N[own][others].tolist(), rows["content_id"].gather(others), strict=True)
             ids = [row_id(SEED_ROUND, f"copy {before}", content) for before, content in given]
             yield rows["id"].scatter(others, pl.Series(ids, dtype=pl.String))

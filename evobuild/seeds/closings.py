@@ -1,4 +1,4 @@
-"""Turns that ask for nothing: thanks, greetings, agreement, and "go on". Nothing can be evolved of them.
+"""Detect turns that ask for nothing: thanks, greetings, agreement, and "go on". They cannot be evolved.
 
 A turn is one if it is made of such phrases from end to end, whatever its case and signs: "Ok, thanks a lot!"
 is, "Thanks! Now in French" is not. Phrases are of the languages that chats are most often in.
@@ -61,7 +61,7 @@ _LONGEST = max(map(len, _PHRASES))
 def asks_for_nothing(turn: str) -> bool:
     """Whether a turn only thanks, greets, agrees or says to go on. Instances: "Thanks!", "Ok, go on.".
 
-    Signs alone may be a riddle, and are none.
+    A turn of punctuation alone is not one: it may be a question.
     """
     if len(turn) > MOST_CHARACTERS:
         return False

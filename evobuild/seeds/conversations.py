@@ -1,4 +1,4 @@
-"""Conversations into exchanges: what a user asks, all that was said before, and the assistant's reply.
+"""Split conversations into exchanges: a user's turn, the turns before it, and the assistant's reply.
 
 The output is what the assistant says next, up to the next turn of anyone else: where a user is answered by a
 tool call it is the call, since the final answer cannot be known without the tool's result. In a history calls
@@ -33,7 +33,7 @@ PEOPLE = ("human", "user")  # the user turns that ask, rather than hand in a too
 
 
 class Exchange(NamedTuple):
-    """What a user asks, the turns before it, and the reply, '' if there is none."""
+    """A user's turn, the turns before it, and the reply ('' without one)."""
 
     history: Turns
     instruction: str
@@ -49,7 +49,7 @@ class Turn(NamedTuple):
 
 
 def read_exchanges(record: Record, field: str, place: str) -> Iterator[Exchange]:
-    """Give one exchange per turn of the user, or one without an instruction if there is none."""
+    """Return one exchange per user turn; without a user turn, one exchange without instruction."""
     turns = _turns(record, field, place)
     first = next((index for index, turn in enumerate(turns) if turn.role != "system"), len(turns))
     start = opening_turn(record, [turn.content for turn in turns[:first]], place)

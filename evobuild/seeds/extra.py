@@ -1,7 +1,7 @@
-"""Columns of the source that nothing reads: they travel along as one JSON object, in the order of the source.
+"""Keep unread columns of the source as one JSON object, in the order of the source.
 
-Null is left out, and so is what JSON cannot hold, as the bytes of images. A number that is none, as NaN, is
-null within a list or an object. Dates and the like are text.
+Null is left out, as are values that JSON cannot represent, such as bytes of images. NaN becomes null within a
+list or object. Dates and the like become text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from evobuild.core.errors import BadInput
 
 
 def extra_text(fields: Mapping[str, object], place: str) -> str:
-    """Write fields as a JSON object on one line, '' if there are none. Instance: '{"gold": 3}'.
+    """Format fields as a JSON object on one line; '' without fields. Instance: '{"gold": 3}'.
 
     Raises BadInput naming the place if a value is nested too deeply.
     """

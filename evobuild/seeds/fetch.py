@@ -1,4 +1,4 @@
-"""Data sets of the hub, at a pinned revision."""
+"""Download datasets of the hub at a pinned revision."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from evobuild.seeds.params import Fetch
 def download_dataset(source: Fetch, path: Path) -> None:
     """Download a data set and write it as Parquet, row by row as it is on the hub.
 
-    Of several configs or splits the rows stand one after the other, and a column `config` or `split` tells
-    whose each is. A column that only some have is null in the others.
+    Rows of several configs or splits are concatenated, with a column `config` or `split`. A column that only
+    some have is null in the others.
 
     Raises UserError naming the data set if it cannot be had.
     """

@@ -1,4 +1,4 @@
-"""Seed data as users bring it, in uniform rows.
+"""Read seed data of several formats as uniform rows.
 
 The fields of the first record tell the format, unless the caller names it or its columns; every record must
 then have it. Names are known whatever their case, see columns.py.
@@ -11,8 +11,8 @@ sharegpt  conversations: a list of turns {from, value}.
 messages  messages: a list of turns {role, content}, content being text or parts {type: text, text | value}.
           Either kind of turn is read under either name of the list.
 
-A conversation gives one row per turn of its user (see conversations.py), and if there is none, one row with
-an empty instruction and all turns as its history. Fields that are none of these, nor `domain`, are extra.
+A conversation gives one row per user turn (see conversations.py); without a user turn, one row with an empty
+instruction and all turns as history. All other fields except `domain` are extra.
 
 Null or absent means '', and an empty instruction is a row: whoever reads the rows rejects it with its place.
 Failure is a record of another shape, or a value that is not text where text is wanted: it raises BadInput.
@@ -48,7 +48,7 @@ NONE: Mapping[str, object] = MappingProxyType({})
 
 
 class SourceRow(NamedTuple):
-    """One instruction of the seed data, with where it stands.
+    """One instruction of the seed data, with its location.
 
     place: `seeds.jsonl:17` or `alpaca.json[16]`. conversation: the number of its record in the file, from 0.
     history: earlier turns as (role, content), role being system, user or assistant. extra: the fields of its
@@ -130,7 +130,7 @@ def find_layout(
     given = columns or {}
     for role in ("instruction", "conversations"):
         if role in given and given[role] not in record:
-            found = f"seed.columns.{role} is {given[role][:40]!r}, which is none of its fields"
+            found = f"seed.columns.{role} is {given[role][:40]!r}, which is not one of its fields"
             raise BadInput(f"{place}: {found} {listed_fields(record)}")
     known = _known_record(record, given)
     filled = {field for field, value in known.items() if value is not None}
@@ -262,7 +262,7 @@ def _pairs(record: Record, place: str) -> Turns:
 
 
 def _conversation_rows(field: str, place: str, number: int, record: Record) -> Iterator[SourceRow]:
-    """Give one row per turn of the user, or one with an empty instruction if there is none."""
+    """Yield one row per user turn; without a user turn, one with an empty instruction."""
     domain = _domain(record)
     for exchange in read_exchanges(record, field, place):
         yield SourceRow(place, number, exchange.history, exchange.instruction, "", exchange.output, domain)

@@ -1,9 +1,9 @@
-"""Which rows may be held out: whole near-duplicate groups, so that nothing trained on has seen their like.
+"""Choose held-out rows: whole near-duplicate groups, so that no training row is similar to them.
 
-The turns of a conversation are of one group too. A group is reserved if the lowest draw among its first
-DECIDING rows is below a bound that no row changes. So a row that is held out does not enter r0 when rows are
-added, wherever they stand and whatever they are like: its group can but grow, and take rows of r0 with it.
-(In a group of more rows it can, if what is put in or joins it stands before the one row that decides.)
+The turns of a conversation belong to one group too. A group is reserved if the lowest hash among its first
+DECIDING rows is below a fixed bound. So adding rows does not move a held-out row into r0: its group can only
+grow, and take rows of r0 with it. (The exception: in a group of more than DECIDING rows, rows inserted before
+the deciding one.)
 
 Arrays are over the rows that are kept: K of them.
 """

@@ -1,4 +1,4 @@
-"""What a file of seed data is, before anything runs: format, columns, rows, and the params that fit.
+"""Inspect a file of seed data before a run: format, columns, rows, and matching params.
 
 A file whose columns have no known names is inspected by the columns that are guessed. `certain` is false if
 their names do not say what they hold; then somebody should look before the params are used.
@@ -42,7 +42,7 @@ from evobuild.text.language import NAMES, detect_language
 from evobuild.text.words import count_words
 
 MOST_TOLD = 2000
-"""Rows whose language is told."""
+"""Rows whose language is detected."""
 SHOWN = 12
 """Names that a line of the text has at most."""
 MOST_DOMAINS = 30

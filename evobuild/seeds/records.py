@@ -1,4 +1,4 @@
-"""Records out of the files users bring: JSON, JSON Lines, CSV and Parquet, told apart by suffix.
+"""Read records from JSON, JSON Lines, CSV and Parquet files, detected by suffix.
 
 .json                an array of objects; or one object per line, if that is what the file turns out to hold
 .jsonl               one object per line; blank lines are passed over
@@ -46,7 +46,7 @@ def read_records(path: Path) -> Iterator[tuple[str, Record]]:
     """
     record = None
     for file in part_files(path) if path.suffix == ".parquet" else [path]:
-        with opened_file(file):  # a missing file or a folder is said before a strange suffix
+        with opened_file(file):  # report a missing file or a folder before an unknown suffix
             read_container = _container(file)
         for place, record in read_container(file):
             if not isinstance(record, dict):
@@ -59,7 +59,7 @@ def read_records(path: Path) -> Iterator[tuple[str, Record]]:
 
 
 def _container(path: Path) -> Callable[[Path], Iterator[tuple[str, object]]]:
-    """Choose the reader of a file by its suffix, whatever its case; raises BadInput if there is none."""
+    """Choose the reader of a file by its suffix, ignoring case. Raises BadInput for an unknown suffix."""
     readers = {
         ".json": _read_json,
         ".jsonl": read_json_lines,

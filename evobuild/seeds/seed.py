@@ -1,10 +1,10 @@
-"""Source rows become round r0 and a held-out set; what is lost on the way is a reject with its reason.
+"""Split source rows into round r0 and a held-out set; rejected rows get a reason.
 
 The held-out rows are split off first, see `held_out`, so that nothing which trains, optimizes or evolves has
 seen them or their like. Where `rows` are drawn, the held-out rows are drawn among the reserved ones,
 `held_out` times as many, and the others of these are for nothing.
 
-Rows lie on disk and are given some at a time, so that ten million take memory for little but their ids.
+Rows are on disk and yielded in batches, so that for ten million rows little more than ids is in memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Source rows that are no seeds: turns that ask for nothing, short ones, other languages, other turns.
+"""Reject unfit source rows: turns that ask for nothing, short ones, other languages, other turns.
 
 The turns that `seed.turns` names are of those that are left: the last of a conversation that ends with thanks
 is the request before them.
@@ -18,9 +18,10 @@ from evobuild.text.words import count_words
 
 
 def sift_rows(sources: Iterable[SourceRow], params: Seed) -> Iterator[Sifted]:
-    """Tell of each row why it is no seed; what is told of an empty instruction says nothing.
+    """Yield for each row why it is unfit as a seed; the value of a row with an empty instruction is
+    undefined.
 
-    sources: the rows of a conversation stand together; those of one are in memory.
+    sources: rows of a conversation must be adjacent; one conversation is in memory at a time.
     """
     for _, rows in groupby(sources, key=lambda source: source.conversation):
         yield from _sift_conversation(list(rows), params)

@@ -305,7 +305,7 @@ def test_the_stage_asks_once_a_round_and_resumes_from_the_store(ran, engine):
 def test_rounds_that_give_nothing_are_said_to(ran, engine, capfd):
     engine(lambda asked: reply(asked.key, "", error="out of order"))
     assert pl.read_parquet(ran(2) / "constraints").height == 2
-    assert "no constraint came of 2 rounds" in capfd.readouterr().err
+    assert "2 rounds gave no constraint" in capfd.readouterr().err
 
 
 def test_without_rounds_the_seeds_are_all_there_is(ran, engine):

@@ -94,12 +94,13 @@ def test_without_the_optimized_method_it_takes_the_initial_one_and_says_so(proje
     project(evolve={"method": "optimized"})
     assert command.main(["preview", "-n", "1"]) == 0
     assert (
-        "by the initial method (e0), since data/method.txt has no optimized one yet" in capsys.readouterr().out
+        "by the initial method (e0), since data/method.txt has no optimized one yet"
+        in capsys.readouterr().out
     )
     Path("data/method.txt").write_text("Make it harder, please.\n{instruction}\n")
     assert command.main(["preview", "-n", "1"]) == 0
     said = capsys.readouterr().out
-    assert "by the optimized method as it stands in data/method.txt" in said
+    assert "by the optimized method in data/method.txt" in said
     assert "Make it harder, please." in said
 
 

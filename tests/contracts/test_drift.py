@@ -81,7 +81,7 @@ def test_a_revision_is_read_from_the_cache_by_what_was_resolved(built: Path) -> 
         with earlier_dataset("v1") as path:
             assert path.read_bytes() == b"first"
     LOCK.write_text(f"{entries}revisions: {{v1: other}}\n")
-    with pytest.raises(UserError, match="stands for another data set"), earlier_dataset("v1"):
+    with pytest.raises(UserError, match="has another dataset"), earlier_dataset("v1"):
         pass
 
 

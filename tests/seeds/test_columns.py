@@ -119,7 +119,7 @@ def test_the_mapping_of_the_error_is_what_yaml_and_dvc_read(tmp_path):
     [
         (
             {"instruction": "nope"},
-            "seed.columns.instruction is 'nope', which is none of its fields 'question",
+            "seed.columns.instruction is 'nope', which is not one of its fields 'question",
         ),
         (
             {"instruction": "question_text", "output": "nope"},
