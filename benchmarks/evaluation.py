@@ -32,7 +32,7 @@ from figures import Figures, of_parts
 from line import ROOT, seconds
 
 from evobuild.core.chat import Choice, Reply
-from evobuild.core.json_lines import read_json_lines
+from evobuild.core.json_files import read_json_lines
 from evobuild.evaluation.benchmark import Answer, Tools
 from evobuild.evaluation.benchmarks import benchmark_class
 

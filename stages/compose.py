@@ -50,9 +50,8 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.core.instructions import INSTRUCTIONS, stream_instructions
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import refuse_empty
     from evobuild.core.reasons import NOT_DRAWN
-    from evobuild.core.rejects import REJECTS, Reject, balance
+    from evobuild.core.rejects import REJECTS, Reject, balance, refuse_empty
     from evobuild.core.scratch import ScratchFolder
     from evobuild.core.table_writer import TableWriter
 

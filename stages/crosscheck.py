@@ -46,8 +46,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import crosscheck, function_verdicts, records
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import warn_if_all_rejected
-    from evobuild.core.rejects import REJECTS, Reject, ledger
+    from evobuild.core.rejects import REJECTS, Reject, ledger, warn_if_all_rejected
 
     given = tables.read(args.constraints, records.CONSTRAINTS)
     settings = params.autoif.crosscheck

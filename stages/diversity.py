@@ -53,7 +53,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
     from evobuild.core.instructions import INSTRUCTIONS
     from evobuild.core.measures import EMBEDDING, measure_of
-    from evobuild.core.pools import AllPools
+    from evobuild.core.results import AllPools
     from evobuild.core.table_writer import TableWriter
     from evobuild.scoring import distributions, diversity
     from evobuild.scoring.embeddings import Embedder, embed_pool, embedded_texts

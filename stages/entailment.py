@@ -44,8 +44,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import warn_if_all_rejected
-    from evobuild.core.rejects import REJECTS, Reject, ledger
+    from evobuild.core.rejects import REJECTS, Reject, ledger, warn_if_all_rejected
     from evobuild.weights.identities import weights_loaded
 
     rows, lost = tables.read(args.checked, VERIFIED), tables.frame(REJECTS, [])

@@ -86,7 +86,7 @@ def main(params: Params, args: Arguments) -> None:
 
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import refuse_empty
+    from evobuild.core.rejects import refuse_empty
     from evobuild.evaluation.benchmark import Tools
     from evobuild.evaluation.evaluate import evaluate_model, evaluation_counts
     from evobuild.evaluation.judge import Judge

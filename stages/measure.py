@@ -49,7 +49,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import table_draws, tables
     from evobuild.core.instructions import INSTRUCTIONS
     from evobuild.core.measures import all_measures, declared_measures
-    from evobuild.core.pools import AllPools
+    from evobuild.core.results import AllPools
     from evobuild.models.client import Model
     from evobuild.scoring.measure import Judging, measure_rows
 

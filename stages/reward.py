@@ -66,7 +66,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
     from evobuild.core.instructions import INSTRUCTIONS
     from evobuild.core.measures import measure_of
-    from evobuild.core.pools import AllPools
+    from evobuild.core.results import AllPools
     from evobuild.evolution import prompts_sent
     from evobuild.evolution.parents import with_parents
     from evobuild.process.progress import Meter

@@ -48,7 +48,7 @@ STAGE = Stage(
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core.instructions import stream_instructions
     from evobuild.core.measures import measure_of
-    from evobuild.core.pools import AllPools
+    from evobuild.core.results import AllPools
     from evobuild.process.progress import Meter
     from evobuild.scoring.score import Scorer
     from evobuild.weights.identities import weights_loaded

@@ -42,8 +42,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.evolution_tables import FAILURES, REPLIES
     from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import refuse_empty
-    from evobuild.core.rejects import REJECTS, balance
+    from evobuild.core.rejects import REJECTS, balance, refuse_empty
     from evobuild.core.table_writer import TableWriter
     from evobuild.seeds import formats, seed
 

@@ -31,8 +31,7 @@ STAGE = Stage(
 
 
 def main(params: SelectParams, args: Arguments) -> None:
-    from evobuild.core.nothing_left import refuse_empty
-    from evobuild.core.rejects import balance
+    from evobuild.core.rejects import balance, refuse_empty
     from evobuild.core.results import Results
     from evobuild.selection import select
     from evobuild.selection.candidate_rows import Sources, dataset_schema

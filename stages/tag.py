@@ -50,7 +50,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, table_draws, tables
     from evobuild.core.instructions import INSTRUCTIONS
     from evobuild.core.measures import measure_of
-    from evobuild.core.pools import AllPools
+    from evobuild.core.results import AllPools
     from evobuild.models.client import Model
     from evobuild.scoring import distributions, tag
 

@@ -53,8 +53,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.verifiers import Verifier, request_verifiers, verifier_figures
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import warn_if_all_rejected
-    from evobuild.core.rejects import REJECTS, Reject, ledger
+    from evobuild.core.rejects import REJECTS, Reject, ledger, warn_if_all_rejected
     from evobuild.models.client import Model
 
     settings = params.autoif.verifiers

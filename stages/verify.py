@@ -49,8 +49,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import warn_if_all_rejected
-    from evobuild.core.rejects import REJECTS, balance, sort_reasons
+    from evobuild.core.rejects import REJECTS, balance, sort_reasons, warn_if_all_rejected
     from evobuild.core.results import leave_empty
     from evobuild.core.scratch import ScratchFolder
     from evobuild.core.table_writer import TableWriter

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.core.notebook_html import render_html
+from evobuild.api.notebook_html import render_html
 from evobuild.core.rejects import REJECTS
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from evobuild.autoif.records import VERIFIED, constraint_operation
 from evobuild.autoif.verified import Verified, read_verified_constraints
-from evobuild.core import json_lines, tables
+from evobuild.core import json_files, tables
 from evobuild.core.chat import Message
 from evobuild.core.instructions import (
     PREFERENCES,
@@ -26,7 +26,7 @@ from evobuild.core.instructions import (
     preference_pairs,
     stream_instructions,
 )
-from evobuild.core.json_lines import Record
+from evobuild.core.json_files import Record
 from evobuild.core.uri import ChatModel
 from evobuild.export import formats
 
@@ -56,13 +56,13 @@ def export_branch(
     by_operation = {constraint_operation(each.id): each for each in constraints}
     height, rows = stream_instructions(pool)
     verifiers = ((row.id, _verifier_record(row, by_operation[row.operation])) for row in rows)
-    json_lines.write_json_lines(folder / "verifiers.jsonl", verifiers)
+    json_files.write_json_lines(folder / "verifiers.jsonl", verifiers)
     for name, record in (
         ("preferences.jsonl", _preference_record),
         ("preferences_sharegpt.json", _sharegpt_preference_record),
     ):
         pairs = chain.from_iterable(map(preference_pairs, tables.batches(preferences, PREFERENCES)))
-        json_lines.write_json_lines(folder / name, ((pair.row.id, record(pair)) for pair in pairs))
+        json_files.write_json_lines(folder / name, ((pair.row.id, record(pair)) for pair in pairs))
     formats.write_dataset_info(folder, LLAMA_FACTORY)
     card = _card(height, tables.height(preferences, PREFERENCES), models)
     (folder / "README.md").write_text(card, encoding="utf-8")

@@ -20,7 +20,7 @@ from evobuild.cards.licences import HUB_LICENCES, Stated, licence_of_data, state
 from evobuild.cards.provenance import Provenance
 from evobuild.contracts.result import Validation
 from evobuild.core.dvc_hash import dvc_md5
-from evobuild.core.markdown import code, plain
+from evobuild.core.escaping import code, plain
 from evobuild.core.metrics import explain_label
 from evobuild.export.formats import DATASETS, FORMATS, Format
 from evobuild.export.params import Export

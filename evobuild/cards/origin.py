@@ -10,7 +10,7 @@ from typing import Any
 from evobuild.cards.citations import papers_used
 from evobuild.cards.licences import UNKNOWN, Stated
 from evobuild.cards.provenance import Provenance
-from evobuild.core.markdown import code, fenced
+from evobuild.core.escaping import code, fenced
 from evobuild.core.uri import MADE
 
 _NOT_USED = "nothing was asked of it"

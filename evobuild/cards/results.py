@@ -11,7 +11,7 @@ from evobuild.cards.origin import table
 from evobuild.cards.provenance import Provenance
 from evobuild.contamination import hits
 from evobuild.contracts.result import Outcome, Validation
-from evobuild.core.markdown import code
+from evobuild.core.escaping import code
 from evobuild.core.measures import all_columns
 from evobuild.core.stages import STAGES
 from evobuild.export.formats import DATASETS, FORMATS, IDS

@@ -10,8 +10,8 @@ from evobuild.contamination import evaluation_sets
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import Found, Hit
-from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
+from evobuild.core.escaping import on_terminal
 from evobuild.core.instructions import SEED_ROUND, Instruction
 from evobuild.core.suggestions import unknown_name
 from evobuild.seeds import formats

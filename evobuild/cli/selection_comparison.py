@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
+from evobuild.core.escaping import on_terminal
 from evobuild.core.measures import declared_measures
 from evobuild.core.params import load_params
 from evobuild.reporting import outcomes

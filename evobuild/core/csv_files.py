@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import BadInput
+from evobuild.core.escaping import on_terminal
 
 _MARKUP = str.maketrans("<>", "‹›")
 _FORMULA = tuple("=+-@＝＋－＠\t")

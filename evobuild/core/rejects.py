@@ -1,14 +1,18 @@
-"""Rejects: the rows that a stage lost, with reason, detail and raw reply, and how they are counted."""
+"""Rejects: rows that a stage rejected, with reason, detail and raw reply; their counts; errors if all are."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.core.reasons import reason_meanings
+from evobuild.core import tables
+from evobuild.core.errors import NothingLeft
+from evobuild.core.reasons import commonest_reasons, reason_meanings
+from evobuild.process.terminal import log
 
 
 class Reject(NamedTuple):
@@ -21,6 +25,9 @@ class Reject(NamedTuple):
 
 
 REJECTS = pl.Schema(dict.fromkeys(Reject._fields, pl.String))
+
+DETAIL = 140
+"""Characters of a detail that an error shows."""
 
 OFF: dict[str, Any] = {"in": 0, "out": 0, "rejects": {}, "off": True}
 """The counts of a stage that is switched off."""
@@ -52,3 +59,40 @@ def sort_reasons(reasons: Mapping[str, int]) -> dict[str, int]:
 def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
     """Count reasons, the commonest first, ties by name."""
     return sort_reasons(Counter(reasons))
+
+
+def refuse_empty(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
+    """Raise NothingLeft with the commonest reasons and details if nothing came out.
+
+    rejects: the table of them, which is written and stays.
+    """
+    if not counts["out"]:
+        details = commonest_details(rejects) if rejects else ""
+        said = _none_left(what, counts) + (f"\nmostly: {details}" if details else "")
+        raise NothingLeft(said, rejects, set(counts["rejects"]) != {"model error"})
+
+
+def refuse_if_all_rejected(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
+    """As `refuse_empty`, but nothing may come of nothing, as in a pool that is empty."""
+    if counts["in"]:
+        refuse_empty(what, counts, rejects)
+
+
+def warn_if_all_rejected(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
+    """Say with the commonest reasons that all that came in was lost, where the line goes on without it."""
+    if counts["in"] and not counts["out"]:
+        log(f"warning: {_none_left(what, counts)}; the line goes on without them")
+
+
+def commonest_details(rejects: Path, most: int = 3) -> str:
+    """Say the commonest details of a table of rejects: "bad request: 400 no such field (7), …"."""
+    said = tables.scan(rejects, REJECTS, ["detail"]).filter(pl.col("detail") != "").group_by("detail").len()
+    ranked = tables.collect(rejects, said.sort("len", "detail", descending=[True, False]).head(most))
+    return ", ".join(
+        f"{' '.join(detail.split())[:DETAIL]} ({count:,})" for detail, count in ranked.iter_rows()
+    )
+
+
+def _none_left(what: str, counts: dict[str, Any]) -> str:
+    reasons = commonest_reasons(counts["rejects"])
+    return f"{what} and none is left; the commonest reasons: {reasons or 'there was none to begin with'}"

@@ -1,4 +1,9 @@
-"""What a stage leaves: its out, its rejects, and the counts of both."""
+"""Write what a stage leaves: its table or a table for each pool, its rejects, and the counts of both.
+
+A stage that takes all pools in one
+run writes a folder with a table for each pool, one table of rejects (ids are unique over all pools), and one
+file with the counts of each pool; one that runs for each pool has files for each (`core/stages.py`).
+"""
 
 from __future__ import annotations
 
@@ -11,8 +16,14 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.json_files import write_json
-from evobuild.core.nothing_left import refuse_if_all_rejected, warn_if_all_rejected
-from evobuild.core.rejects import OFF, REJECTS, Reject, balance
+from evobuild.core.rejects import (
+    OFF,
+    REJECTS,
+    Reject,
+    balance,
+    refuse_if_all_rejected,
+    warn_if_all_rejected,
+)
 from evobuild.core.table_writer import TableWriter
 
 
@@ -62,3 +73,40 @@ def leave_empty(schema: pl.Schema, *, out: Path, rejects: Path, counts: Path) ->
     tables.write(out, schema.to_frame())
     tables.write(rejects, REJECTS.to_frame())
     write_json(counts, OFF)
+
+
+class AllPools:
+    """What a stage makes of all pools in one run: a folder of tables, the rejects, and ledgers by pool."""
+
+    def __init__(self, schema: pl.Schema, folder: Path, rejects: Path) -> None:
+        folder.mkdir()
+        self._schema, self._folder = schema, folder
+        self._lost = TableWriter(rejects, REJECTS)
+        self._ledgers: dict[str, Any] = {}
+
+    def add(self, pool: str, results: Iterable[Sequence[Any]], rows_in: int, **beside: int) -> None:
+        """Write a pool's table. results: rows of it and rejects. beside: more counts, for its ledger.
+
+        A pool none of whose rows can be measured is a warning: only `select` knows whether it needs them.
+        """
+        kept, reasons = TableWriter(self._folder / f"{pool}.parquet", self._schema), Counter[str]()
+        for result in results:
+            if isinstance(result, Reject):
+                self._lost.append(result)
+                reasons[result.reason] += 1
+            else:
+                kept.append(result)
+        ledger = balance(rows_in, kept.height, reasons)
+        warn_if_all_rejected(f"{rows_in} rows of {pool} came in", ledger)
+        kept.write()
+        self._ledgers[pool] = ledger | beside
+
+    def write_empty(self, pool: str) -> None:
+        """Write an empty table and say in the ledger that nothing is measured."""
+        tables.write(self._folder / f"{pool}.parquet", tables.frame(self._schema, []))
+        self._ledgers[pool] = OFF
+
+    def write(self, counts: Path, **beside: object) -> None:
+        """Write the rejects, and the counts of all pools that were taken, with more beside them."""
+        self._lost.write()
+        write_json(counts, self._ledgers | beside)

@@ -57,6 +57,11 @@ class Instance(NamedTuple):
         return file_stem(self.stage.name, self.name)
 
 
+def counts_of_pool(content: Mapping[str, Any], stage: str, pool: str) -> Any:
+    """A pool's counts in the content of a stage's file; None if a stage of all pools has none of it."""
+    return content.get(pool) if stage in COUNTED_BY_POOL else content
+
+
 def stage_instances(values: Mapping[str, Any]) -> Iterator[Instance]:
     """Every stage with every name that it runs for, in order. values: params as they stand in the file."""
     for stage in STAGES:

@@ -14,7 +14,6 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from evobuild.core import table_parts
-from evobuild.core.columns import Columns
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.table_parts import EVERY_ID, IdRange, part_files
 from evobuild.core.text_files import special_kind
@@ -167,3 +166,49 @@ def unwritable(path: Path, error: Exception) -> UserError:
     if is_full_disk(error):
         return UserError(explain_full_disk(path))
     return UserError(f"{path}: cannot be written: {str(error).splitlines()[0]}")
+
+
+class Columns:
+    """Rows gathered column by column in chunks, so that a million take little more than their text."""
+
+    def __init__(self, schema: pl.Schema, chunk: int = 5_000) -> None:
+        self._schema = schema
+        self._chunk = chunk
+        self._rows: list[Sequence[Any]] = []
+        self._frames: list[pl.DataFrame] = []
+        self.bytes = 0
+        """About what the rows take, without those of the last chunk."""
+
+    def append(self, row: Sequence[Any]) -> None:
+        """Add a row, its values in the order of the schema."""
+        self._rows.append(row)
+        if len(self._rows) >= self._chunk:
+            self._flush()
+
+    def extend(self, rows: pl.DataFrame) -> None:
+        """Add rows that are a table already."""
+        self._flush()
+        self._keep(rows)
+
+    def frame(self) -> pl.DataFrame:
+        """All rows so far, in the order they came."""
+        self._flush()
+        return pl.concat(self._frames) if self._frames else pl.DataFrame(schema=self._schema)
+
+    def _flush(self) -> None:
+        if self._rows:
+            rows, self._rows = self._rows, []
+            if "history" in self._schema:
+                place = list(self._schema).index("history")
+                rows = [_with_turns(row, place) if row[place] else row for row in rows]
+            self._keep(pl.DataFrame(rows, schema=self._schema, orient="row"))
+
+    def _keep(self, rows: pl.DataFrame) -> None:
+        self._frames.append(rows)
+        self.bytes += int(rows.estimated_size())
+
+
+def _with_turns(row: Sequence[Any], place: int) -> list[Any]:
+    values = list(row)
+    values[place] = [{"role": role, "content": content} for role, content in row[place]]
+    return values

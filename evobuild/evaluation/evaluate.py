@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core.chat import ChatBackend, Reply, Request
-from evobuild.core.columns import Columns
 from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.core.rejects import REJECTS, Reject, ledger
+from evobuild.core.tables import Columns
 from evobuild.evaluation.benchmark import (
     MOST_TURNS,
     Answer,

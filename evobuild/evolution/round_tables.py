@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core.chat import Reply
-from evobuild.core.columns import Columns
 from evobuild.core.evolution_tables import CONTENT, FAILURES, REPLIES
 from evobuild.core.instructions import INSTRUCTIONS, KEPT, Instruction, row_id
 from evobuild.core.json_files import write_json
-from evobuild.core.nothing_left import refuse_empty
 from evobuild.core.reasons import commonest_reasons
-from evobuild.core.rejects import REJECTS, Reject, balance, sort_reasons
+from evobuild.core.rejects import REJECTS, Reject, balance, refuse_empty, sort_reasons
 from evobuild.core.table_writer import TableWriter
+from evobuild.core.tables import Columns
 from evobuild.evolution import elimination
 from evobuild.evolution.attempts import Attempt
 from evobuild.process.terminal import log

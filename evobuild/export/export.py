@@ -22,9 +22,9 @@ from pathlib import Path
 
 import polars as pl
 
-from evobuild.core import json_lines, tables
+from evobuild.core import json_files, tables
 from evobuild.core.instructions import INSTRUCTIONS, Instruction, stream_instructions
-from evobuild.core.json_lines import Record
+from evobuild.core.json_files import Record
 from evobuild.core.rejects import Reject
 from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import write_stream
@@ -65,7 +65,7 @@ def _write_records(folder: Path, layout: Format, dataset: Path, with_extra: bool
     _, rows = stream_instructions(dataset)
     fit = (row for row in rows if not layout.llama_factory or formats.has_paired_turns(row))
     records = ((row.id, _own_fields(row, layout, with_extra) | layout.record(row)) for row in fit)
-    json_lines.write_json_lines(folder / layout.file, records)
+    json_files.write_json_lines(folder / layout.file, records)
     if layout.strict:
         with (folder / IDS).open("w", encoding="utf-8") as file:
             for rows_ in tables.batches(dataset, INSTRUCTIONS, ["id"]):

@@ -15,8 +15,7 @@ import polars as pl
 from evobuild.core.chat import Message
 from evobuild.core.conversation import chat_messages
 from evobuild.core.instructions import Instruction
-from evobuild.core.json_files import write_json
-from evobuild.core.json_lines import Record
+from evobuild.core.json_files import Record, write_json
 
 SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 """ShareGPT's names of the roles."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
-from evobuild.core.control_characters import on_terminal
+from evobuild.core.escaping import on_terminal
 
 
 def print_text(text: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from markupsafe import Markup
 
-from evobuild.core.control_characters import on_page
+from evobuild.core.escaping import on_page
 from evobuild.reporting.charts import ACCENT, INK, MUTED, draw_svg
 
 if TYPE_CHECKING:

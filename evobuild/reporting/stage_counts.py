@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from evobuild.core.errors import BadInput
 from evobuild.core.json_files import read_json_file
-from evobuild.core.pools import counts_of_pool
-from evobuild.core.stages import AFTER_SELECT, OF_BRANCHES, STAGES, file_stem, pool_runs
+from evobuild.core.stages import AFTER_SELECT, OF_BRANCHES, STAGES, counts_of_pool, file_stem, pool_runs
 from evobuild.models.usage import ASKED
 from evobuild.reporting.params import ReportParams
 

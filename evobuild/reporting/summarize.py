@@ -10,8 +10,7 @@ import polars as pl
 
 from evobuild.core.json_files import read_json_file
 from evobuild.core.measures import DECLARED_STAGE, LEVELS, Measure, all_measures, all_metrics, measure_of
-from evobuild.core.pools import counts_of_pool
-from evobuild.core.stages import LAST_OF_BRANCH, file_stem, pool_runs, stage_address
+from evobuild.core.stages import LAST_OF_BRANCH, counts_of_pool, file_stem, pool_runs, stage_address
 from evobuild.reporting.measured_values import read_values
 from evobuild.reporting.stage_counts import CountFolders, stage_usage
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from evobuild.core import control_characters
+from evobuild.core import escaping
 
 FOLDER = Path(__file__).parent / "pages"
 
@@ -50,7 +50,7 @@ def _environment() -> jinja2.Environment:
 
 def _visible(value: object) -> object:
     is_text = isinstance(value, str) and not isinstance(value, Markup)
-    return control_characters.on_page(value) if is_text else value  # type: ignore[arg-type]
+    return escaping.on_page(value) if is_text else value  # type: ignore[arg-type]
 
 
 def _figure(value: float | None, digits: int = 0) -> str:

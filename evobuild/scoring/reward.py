@@ -22,11 +22,11 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from evobuild.core.columns import Columns
 from evobuild.core.errors import BadInput, require
 from evobuild.core.measures import measure_of
 from evobuild.core.rejects import Reject
 from evobuild.core.sqlite_cache import Measurements
+from evobuild.core.tables import Columns
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
 from evobuild.process.progress import Meter

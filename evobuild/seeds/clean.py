@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from evobuild.core.escaping import LONGEST, safe_name
 from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND, Instruction, content_id, row_id
-from evobuild.core.names import LONGEST, safe_name
 from evobuild.process.terminal import log
 from evobuild.seeds.extra import extra_text
 from evobuild.seeds.formats import SourceRow

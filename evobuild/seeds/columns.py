@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from evobuild.core.json_lines import compact_json
+from evobuild.core.json_files import compact_json
 from evobuild.seeds.candidates import Candidate, find_by_content, find_by_name, text_fields
 from evobuild.seeds.fields import Record
 

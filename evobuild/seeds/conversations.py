@@ -16,7 +16,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
-from evobuild.core.json_lines import compact_json
+from evobuild.core.json_files import compact_json
 from evobuild.core.suggestions import unknown_name
 from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from evobuild.core.control_characters import on_terminal
+from evobuild.core.escaping import on_terminal
 from evobuild.core.rejects import sort_reasons
 from evobuild.seeds import records
 from evobuild.seeds.candidates import MOST_READ

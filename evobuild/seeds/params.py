@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from evobuild.core.names import LONGEST, safe_name
+from evobuild.core.escaping import LONGEST, safe_name
 from evobuild.core.params import Between, Count, Name, Section, Share, default
 from evobuild.core.suggestions import unknown_name
 from evobuild.seeds.columns import ColumnRole

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from evobuild.core.errors import BadInput
-from evobuild.core.json_lines import SURROGATE, check_characters, parse_json, read_json_lines
+from evobuild.core.json_files import SURROGATE, check_characters, parse_json, read_json_lines
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.table_parts import part_files
 from evobuild.core.table_size import check_table_size

@@ -12,10 +12,9 @@ from typing import Any, Self
 
 import polars as pl
 
-from evobuild.core.columns import Columns
 from evobuild.core.scratch import ScratchFolder
 from evobuild.core.table_writer import SPILL_BYTES
-from evobuild.core.tables import write_stream
+from evobuild.core.tables import Columns, write_stream
 
 ROWS_A_CHUNK = 5_000
 """Rows that are Python objects at a time."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from evobuild.core.control_characters import on_terminal
+from evobuild.core.escaping import on_terminal
 from experiments.recipe.views import DRY, Source, unchanged
 
 WIDTH = 100

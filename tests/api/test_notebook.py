@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import evobuild
-from evobuild.core.notebook_html import CHARACTERS, ROWS
+from evobuild.api.notebook_html import CHARACTERS, ROWS
 
 TUTORIAL = Path(__file__).parents[2] / "docs/tutorial.ipynb"
 HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> </div></table>"

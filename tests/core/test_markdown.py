@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from evobuild.core.markdown import code, fenced, one_line, plain
+from evobuild.core.escaping import code, fenced, one_line, plain
 
 
 @pytest.mark.parametrize("text", ["plain", "a`b", "``", "a\n---\n# b", "a|b", "\u2028x", "a & b", ""])

@@ -10,9 +10,8 @@ import polars as pl
 import pytest
 from workspace import ROOT
 
-from evobuild.core.control_characters import on_page, on_terminal
 from evobuild.core.csv_files import write_csv
-from evobuild.core.names import LONGEST, safe_name
+from evobuild.core.escaping import LONGEST, on_page, on_terminal, safe_name
 from evobuild.process.terminal import log, print_text
 
 HOSTILE = (

@@ -8,9 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evobuild.core.pools import AllPools
 from evobuild.core.rejects import OFF, Reject
-from evobuild.core.results import leave_empty
+from evobuild.core.results import AllPools, leave_empty
 
 KIND = pl.Schema({"id": pl.String, "value": pl.Float64})
 

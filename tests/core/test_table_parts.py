@@ -9,14 +9,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evobuild.core import outs, spills, table_parts, table_writer, tables
-from evobuild.core.columns import Columns
+from evobuild.core import outs, table_parts, table_writer, tables
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS, stream_instructions
 from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.results import Results
 from evobuild.core.table_parts import EVERY_ID, PARTS, IdRange
 from evobuild.core.table_writer import TableWriter
+from evobuild.core.tables import Columns
 
 KIND = pl.Schema({"id": pl.String(), "words": pl.List(pl.Float32), "text": pl.String()})
 
@@ -112,7 +112,7 @@ def test_what_was_spilled_does_not_stay_in_memory(tmp_path, rows, monkeypatch):
 
 def test_many_spills_are_read_with_few_open_files(tmp_path, monkeypatch):
     monkeypatch.setattr(table_writer, "SPILL_BYTES", 1)
-    monkeypatch.setattr(spills, "MERGED", 4)
+    monkeypatch.setattr(table_writer, "MERGED", 4)
     whole, made = (TableWriter(tmp_path / f"{name}.parquet", KIND) for name in ("whole", "made"))
     opened = []
     for number in range(70):

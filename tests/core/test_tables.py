@@ -6,14 +6,13 @@ import polars as pl
 import pytest
 
 from evobuild.core import tables
-from evobuild.core.columns import Columns
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS, content_id, iterate_instructions, row_id
 from evobuild.core.json_files import write_json
 from evobuild.core.measures import measure_of
-from evobuild.core.nothing_left import refuse_empty
-from evobuild.core.rejects import REJECTS, Reject, ledger
+from evobuild.core.rejects import REJECTS, Reject, ledger, refuse_empty
 from evobuild.core.results import Results
+from evobuild.core.tables import Columns
 
 HISTORY = (("user", "Hi."), ("assistant", "Hello {{ 1 }}."))
 

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild.core import conversation, json_lines, tables
+from evobuild.core import conversation, json_files, tables
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS, Instruction
 from evobuild.core.rejects import REJECTS
@@ -268,7 +268,7 @@ def test_without_other_columns_no_record_speaks_of_them(folder: Path) -> None:
 def test_half_a_character_is_an_error_that_names_the_row(tmp_path: Path) -> None:
     row = tiny.row(output="broken \ud800")
     with pytest.raises(BadInput, match=rf"row {row.id}: its text holds the lone surrogate U\+D800"):
-        json_lines.json_line(row.id, export_formats.messages_record(row))
+        json_files.json_line(row.id, export_formats.messages_record(row))
     # No table can bring it so far: polars takes whole characters only.
     with pytest.raises(UnicodeEncodeError):
         export(tmp_path / "export", [row])

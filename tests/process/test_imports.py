@@ -34,7 +34,7 @@ def test_a_closure_is_the_one_that_grimp_finds_with_the_packages_around_it() -> 
 
 @pytest.mark.parametrize("stage", ["finetune", "evaluate"])
 def test_a_training_and_an_evaluation_depend_on_no_list_of_stages_and_no_table_of_others(stage: str) -> None:
-    others = {"evolution_tables", "pools", "results", "spills", "stages", "table_writer"}
+    others = {"evolution_tables", "results", "stages", "table_writer"}
     assert (
         Sources(ROOT)
         .closure(f"stages.{stage}")

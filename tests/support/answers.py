@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fakes import reply
 
-from evobuild.core.columns import Columns
 from evobuild.core.evaluation_tables import EVALUATION
+from evobuild.core.tables import Columns
 from evobuild.evaluation.benchmark import Answer, Tools
 from evobuild.evaluation.evaluate import _row
 

@@ -19,7 +19,7 @@ from evobuild.cli.explain import quoting
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import Hit
-from evobuild.core import control_characters, json_lines
+from evobuild.core import escaping, json_files
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render_prompt
@@ -93,7 +93,7 @@ def _filled(text: str) -> object:
 
 def _record(kind: formats.Format, text: str) -> object:
     instruction, output = _parts(text.encode(errors="replace").decode(), 2)
-    return json_lines.json_line("row", kind.record(_row(instruction, output=output)))
+    return json_files.json_line("row", kind.record(_row(instruction, output=output)))
 
 
 def _preferred(text: str) -> object:
@@ -224,8 +224,8 @@ _TEXT: dict[str, Reader] = {
     "content.missing in text": lambda text: content.find_missing_content(PARENT, text),
     "content.missing of text in text": _missing,
     "content.read_numbers": content.read_numbers,
-    "control_characters.on_page": control_characters.on_page,
-    "control_characters.on_terminal": control_characters.on_terminal,
+    "control_characters.on_page": escaping.on_page,
+    "control_characters.on_terminal": escaping.on_terminal,
     "json_repairs.objects": lambda text: list(json_repairs.find_json_objects(text)),
     "json_repairs.objects, one open": lambda text: list(json_repairs.find_json_objects('{"a": "' + text)),
     "json_repairs.parse_code": json_repairs.parse_code,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evobuild.core.control_characters import on_terminal
+from evobuild.core.escaping import on_terminal
 
 
 def join_reason(reason: str, detail: str) -> str:

@@ -20,8 +20,8 @@ from evobuild.cli.explain.explain_params import ExplainParams
 from evobuild.cli.explain.verification import Constraint, Verification
 from evobuild.core import sqlite_cache, tables
 from evobuild.core.chat import Message, Reply, Request
-from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
+from evobuild.core.escaping import on_terminal
 from evobuild.core.evolution_tables import CANDIDATES, FAILURES, REPLIES
 from evobuild.core.instructions import INSTRUCTIONS, KEPT, SEED_ROUND, Instruction, iterate_instructions
 from evobuild.core.prompts import prompt_file

@@ -18,7 +18,7 @@ from evobuild.cli.explain.quoting import to_one_line
 from evobuild.cli.lineage import commits, file_lineage, lineage_text, row_lineage
 from evobuild.cli.lineage.commits import Commit
 from evobuild.cli.lineage.file_lineage import Written
-from evobuild.core.json_lines import Record
+from evobuild.core.json_files import Record
 
 
 class Origin(NamedTuple):

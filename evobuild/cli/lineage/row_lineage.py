@@ -29,7 +29,7 @@ from evobuild.core.instructions import (
     Instruction,
     iterate_instructions,
 )
-from evobuild.core.json_lines import read_json_lines
+from evobuild.core.json_files import read_json_lines
 from evobuild.evolution import prompts_sent
 from evobuild.export.lineage import LINEAGE, METHOD
 from evobuild.reporting.outcomes import RowOutcome

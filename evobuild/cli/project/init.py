@@ -25,7 +25,7 @@ from evobuild.cli.project.next_steps import list_next_steps
 from evobuild.cli.project.params_file import find_changed_values, set_params
 from evobuild.cli.project.template import BASE, pack, read_shipped_files
 from evobuild.core.errors import UserError
-from evobuild.core.names import safe_name
+from evobuild.core.escaping import safe_name
 from evobuild.core.yaml_files import read_yaml
 from evobuild.process.dvc_state import check_path
 from evobuild.seeds.inspection import Inspection, inspect_file, render_inspection

@@ -14,7 +14,7 @@ from evobuild.cards.dataset_info import parquet_info
 from evobuild.cli.publish.build_origin import Origin
 from evobuild.cli.publish.hub_files import Config, HubFile
 from evobuild.core.errors import BadInput, require
-from evobuild.core.markdown import code
+from evobuild.core.escaping import code
 from evobuild.core.text_files import read_text
 
 MEANINGS = {

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from evobuild.core.dvc_hash import dvc_md5
-from evobuild.core.markdown import code, fenced, one_line, plain
+from evobuild.core.escaping import code, fenced, one_line, plain
 from evobuild.core.metrics import explain_label, read_label
 from evobuild.core.uri import Weights
 from evobuild.training.card import licences

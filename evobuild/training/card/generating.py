@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import NamedTuple
 
-from evobuild.core.markdown import fenced
+from evobuild.core.escaping import fenced
 
 VLLM_RANKS = (16, 32, 64, 128, 256, 320, 512)
 """The ranks of adapters that vLLM can make room for; without an option it is the first."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evobuild.core.errors import BadInput, UserError, require
-from evobuild.core.markdown import code, one_line
+from evobuild.core.escaping import code, one_line
 from evobuild.core.text_files import read_text
 from evobuild.core.uri import Weights
 from evobuild.core.yaml_files import parse_yaml
