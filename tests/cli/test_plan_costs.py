@@ -210,3 +210,17 @@ def test_gpu_hours_are_said_by_model_with_their_source():
     assert said[0].startswith("vllm:a/b-7B: ~ ") and said[0].endswith(" GPU hours")
     assert "12,500 are published" in said[1]
     assert all(stage.seconds > STARTING + speeds.LOADING["vllm"] for stage in stages)
+
+
+def test_each_step_is_a_call_and_each_child_a_row(declare):
+    declare("several", "{# children: 3 #}{{ instruction }}")
+    named = {"default": ["deepening", "several"], "math": ["tag_rebuild"]}
+    given = planned(evolve={"strategy": "evol", "operations": named})
+    parents = given.rows("r0")
+    (asked,) = COSTS["evolve"].asks(given, "r1")
+    assert asked.calls.most == 3 * parents.most, "three children, or three steps"
+    assert asked.calls.expected == pytest.approx(
+        parents.expected * (1 + 3) / 2 * assumptions.REPEATED.get("evolve", 1)
+    )
+    assert given.rows("r1").most == 3 * parents.most
+    assert given.rows("r1").expected == pytest.approx(2 * parents.expected * assumptions.KEPT["evolve"])

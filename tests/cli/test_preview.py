@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,13 @@ def test_it_leaves_nothing_behind_but_replies(project, capsys):
 
 
 @pytest.mark.parametrize(
-    "evolve_by", [{"method": "e0"}, {"strategy": "evol"}, {"on_failure": "retry", "method": "weak"}]
+    "evolve_by",
+    [
+        {"method": "e0"},
+        {"strategy": "evol"},
+        {"strategy": "evol", "operations": {"default": ["tag_rebuild"]}},
+        {"on_failure": "retry", "method": "weak"},
+    ],
 )
 def test_the_run_asks_none_of_it_again(project, evolve_by):
     project(seed={"rows": 6, "held_out": 0.0}, evolve=evolve_by, respond={"seed_answers": "replace"})
@@ -70,6 +77,23 @@ def test_the_run_asks_none_of_it_again(project, evolve_by):
             call_stage(evolve.main, params, {"round": name, "parent": parent})
         [usage] = count_calls("respond", f"respond --pool {name}")
         assert (usage.total("calls"), usage.total("cached") > 0) == (0, True), name
+
+
+def test_an_operation_is_shown_with_the_answers_that_the_preview_got(project, capsys):
+    Path("prompts").unlink()
+    shutil.copytree(workspace.ROOT / "prompts", "prompts")
+    Path("prompts/evolve/shows.jinja").write_text(
+        "{# needs_answer: true #}#Answer#:\n{{ answer }}\n\n#Instruction#:\n{{ instruction }}"
+    )
+    project(
+        evolve={"strategy": "evol", "operations": {"default": ["shows"]}}, respond={"seed_answers": "replace"}
+    )
+    params = load_all_params()
+    r0, r1, *_ = preview.preview_rows(params, 6).pools
+    answers = {each.row.id: each.answer for each in r0.responses if not each.failure}
+    asked = [each.step for each in r1.attempts if each.reply.choices]
+    assert asked and all(f"#Answer#:\n{answers[step.parent.id]}\n" in step.prompt for step in asked)
+    assert {step.parent.id for step in asked} == set(answers)
 
 
 def test_again_it_pays_nothing_and_says_the_same(project, capsys):
