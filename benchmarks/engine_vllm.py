@@ -54,7 +54,9 @@ def run(figures: Figures) -> None:
     """Take the figure; minutes on two cores."""
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     with tempfile.TemporaryDirectory(prefix="evobuild-bench-") as folder:
-        prompts = [methods.fill_method(methods.initial_method("e0"), _parent(each)) for each in range(200)]
+        prompts = [
+            methods.fill_method(methods.render_initial_method("e0"), _parent(each)) for each in range(200)
+        ]
         toy = Scratch(vocabulary=2000, steps=20, batch=4, length=64, learning_rate=0.003)
         scratch.train_scratch_model(prompts, toy, 1, Path(folder) / "model")
         ratio = over_bare(ChatModel("vllm", f"{folder}/model", dtype="float32"), MACHINE)
@@ -123,7 +125,7 @@ def _timed(engine: vllm_engine.VllmEngine, work: Callable[[], None]) -> list[flo
 
 def _requests(table: Path, settings: Params) -> list[Request]:
     """What the stage asks, in its order."""
-    evolve, method = settings.evolve, methods.initial_method("e0")
+    evolve, method = settings.evolve, methods.render_initial_method("e0")
     sampling = Sampling(evolve.temperature, evolve.top_p, MAX_TOKENS, seed=settings.random_seed)
     return [
         Request(parent.id, "evolve", (Message("user", methods.fill_method(method, parent)),), sampling)

@@ -103,10 +103,10 @@ def ifeval(figures: Figures, folder: Path) -> None:
 
 def our_checks() -> Callable[[Row], object]:
     """Read the instructions of a row, and check its reply."""
-    from evobuild.evaluation.benchmarks.ifeval import verify
+    from evobuild.evaluation.benchmarks.ifeval import check_reply
     from evobuild.evaluation.benchmarks.ifeval.instructions import read_instructions
 
-    return lambda row: verify(read_instructions(row, "row"), row["response"])
+    return lambda row: check_reply(read_instructions(row, "row"), row["response"])
 
 
 def official_checks() -> Callable[[Row], object]:
@@ -143,7 +143,7 @@ def gsm8k(figures: Figures, folder: Path) -> None:
         ]
     answers = (answers * 2)[:SOLUTIONS]
     began = time.perf_counter()
-    right = sum(row.score for row in benchmark.score(answers, Tools(42)))
+    right = sum(row.score for row in benchmark.score_items(answers, Tools(42)))
     took = time.perf_counter() - began
     print(f"{right:,.0f} of {len(answers):,} solutions are right")
     figures.at_most(f"GSM8K, scoring of {len(answers):,} solutions", took, 2, "s")
@@ -151,7 +151,7 @@ def gsm8k(figures: Figures, folder: Path) -> None:
 
 def benchmark_answer(benchmark: Any, item: Any, text: str) -> Answer:
     """An item with what is asked of it, and a reply."""
-    return answer(item, text)._replace(asks=tuple(benchmark.asks(item, ())))
+    return answer(item, text)._replace(asks=tuple(benchmark.next_requests(item, ())))
 
 
 def math(figures: Figures, folder: Path) -> None:
@@ -166,7 +166,7 @@ def math(figures: Figures, folder: Path) -> None:
         for change in ("", "+1")
     )
     began = time.perf_counter()
-    scores = [row.score for row in benchmark.score([*same, *changed], Tools(42))]
+    scores = [row.score for row in benchmark.score_items([*same, *changed], Tools(42))]
     took = time.perf_counter() - began
     figures.at_least("MATH-500, references that equal themselves", sum(scores[: len(items)]), 500, "items")
     figures.at_most("MATH-500, changed ones that equal them", sum(scores[len(items) :]), 0, "items")

@@ -17,7 +17,7 @@ from evobuild.core.json_files import write_json
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Tools
 from evobuild.evaluation.benchmarks.gsm8k import GSM8K
-from evobuild.evaluation.evaluate import evaluate_model, evaluation_counts
+from evobuild.evaluation.evaluate import count_evaluation, evaluate_model
 from evobuild.evaluation.few_shot import FewShot
 
 TOKENS = 48
@@ -38,7 +38,7 @@ def evaluate(benchmark: GSM8K, model: ChatModel, out: Path) -> None:
     with Model(model, "evaluated", "evaluate-base") as client:
         found = evaluate_model("base", [benchmark], client, tools)
     tables.write(out / "base.parquet", found.rows)
-    write_json(out / "base.json", evaluation_counts(found, tools))
+    write_json(out / "base.json", count_evaluation(found, tools))
 
 
 def alone(benchmark: GSM8K, model: ChatModel, out: Path) -> None:
@@ -49,7 +49,7 @@ def alone(benchmark: GSM8K, model: ChatModel, out: Path) -> None:
     requests = [
         Request(item.id, "evaluate", ask.messages, ask.sampling)
         for item in benchmark.read_items()
-        for ask in benchmark.asks(item, ())
+        for ask in benchmark.next_requests(item, ())
     ]
     waiting, in_flight = requests[::-1], 0
     while waiting or in_flight:

@@ -19,7 +19,7 @@ import polars as pl
 from figures import Figures
 from scipy import special
 
-from evobuild.evaluation.statistics import Columns, compare_columns, estimate
+from evobuild.evaluation.statistics import Columns, compare_columns, estimate_metric
 
 UNITS = (5, 8, 10, 20, 50, 200)
 ALARMS, COVERED = 4_000, 2_000
@@ -131,7 +131,7 @@ def simulate(cell: tuple[str, int]) -> Cell:
             alarms += found.p_value < 0.05
             continue
         differences += found.low <= own.mean(ability) - own.mean(other) <= found.high
-        metric = estimate(pl.DataFrame(first, ("total", "weight")), RESAMPLES, SEED, own.scale)
+        metric = estimate_metric(pl.DataFrame(first, ("total", "weight")), RESAMPLES, SEED, own.scale)
         assert metric and metric.low is not None and metric.high is not None
         metrics += metric.low <= own.mean(ability) <= metric.high
     shares = alarms / ALARMS, differences / COVERED, metrics / COVERED

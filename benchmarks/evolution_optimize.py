@@ -87,7 +87,7 @@ def rates(given: Params, rows: list[Instruction], seed: int) -> tuple[float, flo
         )
         evaluator = MethodEvaluator(evolver, None, sampling, given.evolve.failures)
         loop = optimize.Optimizer(evaluator, optimizer, given.optimize, drawn, seed)
-        history = loop.run(methods.initial_method(given.optimize.initial))
+        history = loop.run(methods.render_initial_method(given.optimize.initial))
         best = history.best
         assert best is not None
         evaluations = evaluator.evaluate({0: history.candidates[0].method, 1: best.method}, unseen)

@@ -38,20 +38,20 @@ def run(figures: Figures) -> None:
 
     both = ("auto_evol", "wizardlm")
     right = sum(
-        tuple(failures.response_failure(response.text, (rules,)) for rules in both) == response[1:]
+        tuple(failures.find_response_failure(response.text, (rules,)) for rules in both) == response[1:]
         for response in RESPONSES
     )
     figures.at_least("verdicts: responses judged as by hand", right, len(RESPONSES), "responses")
     figures.at_least("verdicts: replies read as by hand", sum(map(holds, REPLIES)), len(REPLIES), "replies")
     replies = list(_answers("small", "evolve", _prompts()))
     responses = list(_answers("large", "respond", filter(None, map(_read, replies))))
-    parsing, judging = _rate(_read, replies), _rate(failures.response_failure, responses)
+    parsing, judging = _rate(_read, replies), _rate(failures.find_response_failure, responses)
     print(f"parser: {parsing:,.0f} replies/s; F(r): {judging:,.0f} responses/s")
     figures.at_least("verdicts: parser and F(r)", 2 / (1 / parsing + 1 / judging), 200_000, "/s")
 
 
 def _prompts() -> Iterable[str]:
-    method = methods.initial_method("e0")
+    method = methods.render_initial_method("e0")
     for seed in formats.read_seed_rows(SEEDS):
         row = Instruction("", "", "", "", "r0", "", seed.history, seed.instruction, seed.input, seed.output)
         yield from [methods.fill_method(method, row)] * COPIES

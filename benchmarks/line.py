@@ -103,7 +103,7 @@ def alpaca(figures: Figures, folder: Path, source: Path) -> None:
     from evobuild.evolution import methods
 
     os.environ["EVOBUILD_STORE"] = str(folder / "store.sqlite")
-    (folder / "method.txt").write_text(methods.initial_method("e0"))
+    (folder / "method.txt").write_text(methods.render_initial_method("e0"))
     params = (ROOT / "params.yaml").read_text().replace("held_out: 0.1 ", "held_out: 0.0001 ")
     (folder / "params.yaml").write_text(params)
     seed = stage(

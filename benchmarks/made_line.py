@@ -26,7 +26,7 @@ from evobuild.core.table_parts import STARTS
 from evobuild.core.table_writer import TableWriter
 from evobuild.core.yaml_files import read_yaml
 from evobuild.evolution.auto import method_operation
-from evobuild.evolution.methods import initial_method
+from evobuild.evolution.methods import render_initial_method
 from evobuild.selection.candidate_rows import dataset_schema
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +51,7 @@ def line_params() -> dict[str, Any]:
 def method() -> str:
     """The method that children are made by."""
     with prompts.use_folder(ROOT / "prompts"):
-        return initial_method("e0")
+        return render_initial_method("e0")
 
 
 class Tables:

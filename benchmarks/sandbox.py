@@ -21,7 +21,7 @@ from figures import Figures
 
 from evobuild import sandbox
 from evobuild.cli.pass_at_k import read_problems
-from evobuild.evaluation.code_benchmarks import examine
+from evobuild.evaluation.code_benchmarks import examine_programs
 
 ROOT = Path(__file__).parent.parent
 RUNS = 3
@@ -98,11 +98,11 @@ def _solve(figures: Figures, folder: Path) -> None:
     for name in ("humaneval/HumanEval.jsonl.gz", "mbpp/sanitized-mbpp.json", "mbpp/mbpp.jsonl"):
         problems = read_problems(folder / name)
         exams = [
-            each.exam(str(place), each.prompt + each.canonical)
+            each.make_exam(str(place), each.prompt + each.canonical)
             for place, each in enumerate(problems.values())
         ]
         began = time.perf_counter()
-        passed = sum(verdict.passed for verdict in examine(exams, LIMITS))
+        passed = sum(verdict.passed for verdict in examine_programs(exams, LIMITS))
         print(f"{name}: {time.perf_counter() - began:.1f} s", flush=True)
         figures.at_least(f"sandbox: known solutions that pass, {name}", passed, len(problems), "problems")
 

@@ -20,7 +20,7 @@ from figures import Figures
 from evobuild.core.uri import parse_weights
 from evobuild.scoring import neighbours
 from evobuild.scoring.clusters import Vectors, blocks
-from evobuild.scoring.embeddings import Embedder, whole_text
+from evobuild.scoring.embeddings import Embedder, join_texts
 from evobuild.scoring.row_file import RowFile
 from evobuild.seeds import formats
 
@@ -62,7 +62,7 @@ def embeddings(data: Path) -> Vectors:
     rows = list(formats.read_seed_rows(data / "alpaca" / "alpaca_data.json"))
     rows = rows[:: len(rows) // EMBEDDED]
     with Embedder(parse_weights(EMBEDDER)) as embedder:
-        return embedder.embed([whole_text((row.instruction, row.input), ()) for row in rows])
+        return embedder.embed([join_texts((row.instruction, row.input), ()) for row in rows])
 
 
 def mixed(draw: np.random.Generator, real: Vectors, count: int) -> Vectors:

@@ -40,7 +40,7 @@ def run(figures: Figures) -> None:
 def evolve(folder: Path, count: int) -> tuple[float, float]:
     """Seconds a row, and peak memory in GB, of the stage `evolve`."""
     scale_rows.write_rows(folder / "r0.parquet", count)
-    (folder / "method.txt").write_text(methods.initial_method("e0"), encoding="utf-8")
+    (folder / "method.txt").write_text(methods.render_initial_method("e0"), encoding="utf-8")
     os.environ["EVOBUILD_STORE"] = str(folder / "store.sqlite")
     names = ("child", "rejects", "failures", "replies")
     outs = {name: folder / f"{name}.parquet" for name in names}

@@ -70,9 +70,9 @@ def share_of_peak(base: Path, device: str, count: int = ROWS) -> float:
     rows = answered_rows(count + WARM)
     params = ScoreParams(template="plain", dtype="bfloat16", max_length=2048)
     with engine_vllm.own_folder(""), Scorer(Weights(str(base)), params) as scorer:
-        list(scorer.score(rows[:WARM]))
+        list(scorer.score_rows(rows[:WARM]))
         began = time.monotonic()
-        scores = [each for each in scorer.score(rows[WARM:]) if isinstance(each, Score)]
+        scores = [each for each in scorer.score_rows(rows[WARM:]) if isinstance(each, Score)]
         seconds = time.monotonic() - began
     lengths = [each.question_tokens + each.answer_tokens for each in scores]
     lengths += [each.answer_tokens for each in scores]

@@ -89,7 +89,7 @@ def scored(data: Path, model: Path, template: str) -> pl.DataFrame:
     """Scores of Alpaca's first rows; row is the number in the file."""
     params = ScoreParams.model_validate({"template": template, "dtype": "float32", "max_length": 512})
     with Scorer(Weights(str(model)), params) as scorer:
-        found = list(scorer.score(rows(data, SCORED, answered=False)))
+        found = list(scorer.score_rows(rows(data, SCORED, answered=False)))
     kept = [each for each in found if isinstance(each, Score)]
     lost = sorted({each.reason for each in found if not isinstance(each, Score)})
     cut = sum(each.truncated for each in kept)

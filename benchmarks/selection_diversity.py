@@ -25,7 +25,7 @@ from figures import Figures
 from evobuild.core.errors import MissingExtra
 from evobuild.core.uri import parse_weights
 from evobuild.scoring import neighbours
-from evobuild.scoring.embeddings import Embedder, whole_text
+from evobuild.scoring.embeddings import Embedder, join_texts
 from evobuild.seeds import formats
 from evobuild.selection.deduplicate import find_embedding_duplicates
 
@@ -60,7 +60,7 @@ def _near_copies(figures: Figures, data: Path) -> None:
     ids = pl.DataFrame({"id": [row.place for row in rows]})
     texts = {
         "instruction": [row.instruction for row in rows],
-        "whole": [whole_text((row.instruction, row.input), ()) for row in rows],
+        "whole": [join_texts((row.instruction, row.input), ()) for row in rows],
     }
     with Embedder(parse_weights(EMBEDDER)) as embedder:
         copies = {

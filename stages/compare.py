@@ -10,7 +10,7 @@ from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Name, RandomSeed, StageParams
 from evobuild.core.stage import run_stage
 from evobuild.evaluation.pairwise import PAIR_PROMPTS
-from evobuild.evaluation.params import Compare, Evaluate, made_benchmarks
+from evobuild.evaluation.params import Compare, Evaluate, build_benchmarks
 from evobuild.models.params import ChatRole
 
 
@@ -40,7 +40,7 @@ class Params(StageParams):
 
     @property
     def _asked(self) -> list[Any]:
-        made = made_benchmarks(self.evaluate.benchmarks, self.random_seed)
+        made = build_benchmarks(self.evaluate.benchmarks, self.random_seed)
         return [each for each in made if each.name in self.judged]
 
 
@@ -87,29 +87,31 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.evaluation_tables import COMPARISONS
     from evobuild.core.json_files import write_json
     from evobuild.core.rejects import OFF
-    from evobuild.evaluation import compare
+    from evobuild.evaluation import model_comparison
     from evobuild.evaluation.judge import Judge
     from evobuild.models.client import Model
 
-    drawn = compare.Resampling(params.compare.resamples, params.random_seed)
-    evaluations = compare.read_evaluations(args.evaluations, list(params.evaluate.models))
-    made = made_benchmarks(params.evaluate.benchmarks, params.random_seed)
-    measured = compare.measure_all(made, evaluations)
-    figures = compare.figures_table(measured, drawn)
+    drawn = model_comparison.Resampling(params.compare.resamples, params.random_seed)
+    evaluations = model_comparison.read_evaluations(args.evaluations, list(params.evaluate.models))
+    made = build_benchmarks(params.evaluate.benchmarks, params.random_seed)
+    measured = model_comparison.compute_all_metrics(made, evaluations)
+    figures = model_comparison.metrics_table(measured, drawn)
     compared, counts = COMPARISONS.to_frame(), OFF
     if params.judged:
         with Model(params.models.judge, "judge", "compare") as model:
             judge = Judge(model, params.evaluate.judge_settings(params.random_seed))
             asked = [each for each in made if each.name in params.judged]
             given = params.compare
-            compared = compare.judge_all(asked, evaluations, given.pairs, judge, given.prompt)
-        counts = compare.comparison_counts(compared, judge) | {"asked": [model.usage.asked()]}
+            compared = model_comparison.judge_model_pairs(
+                asked, evaluations, given.pairs, judge, given.prompt
+            )
+        counts = model_comparison.count_comparisons(compared, judge) | {"asked": [model.usage.asked()]}
     tables.write(args.comparisons, compared)
     write_json(args.counts, counts)
-    said = compare.evaluation_metrics(figures) | compare.outcome_metrics(compared, drawn)
+    said = model_comparison.metrics_by_model(figures) | model_comparison.outcomes_by_pair(compared, drawn)
     metrics.write_metrics(args.metrics, said, args.label)
     write_csv(args.figures, figures)
-    write_csv(args.differences, compare.differences_table(measured, drawn))
+    write_csv(args.differences, model_comparison.differences_table(measured, drawn))
 
 
 if __name__ == "__main__":

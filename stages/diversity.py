@@ -56,7 +56,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.results import AllPools
     from evobuild.core.table_writer import TableWriter
     from evobuild.scoring import distributions, diversity
-    from evobuild.scoring.embeddings import Embedder, embed_pool, embedded_texts
+    from evobuild.scoring.embeddings import Embedder, embed_pool, texts_to_embed
     from evobuild.weights.identities import weights_loaded
 
     model, schema = params.models.embedder, measure_of("diversity").schema
@@ -71,10 +71,10 @@ def main(params: Params, args: Arguments) -> None:
         pools = {pool: args.rounds / f"{pool}.parquet" for pool in params.pools}
         with Embedder(model) as embedder:
             # All at once: more of them have as many tokens as each other.
-            embedder.keep(
+            embedder.cache_embeddings(
                 text
                 for table in pools.values()
-                for _, texts in embedded_texts(table, given.text)
+                for _, texts in texts_to_embed(table, given.text)
                 for text in texts
             )
             for pool, table in pools.items():
@@ -89,7 +89,7 @@ def main(params: Params, args: Arguments) -> None:
         pool: tables.read(args.diversity / f"{pool}.parquet", schema, ["distance"])["distance"]
         for pool in measured
     }
-    figures = diversity.diversity_figures(far, str(model) if model else None, given)
+    figures = diversity.diversity_metrics(far, str(model) if model else None, given)
     metrics.write_metrics(args.metrics, figures, args.label)
     csv_files.write_csv(args.histogram, distributions.pool_histogram(far, "distance", 0.0))
 

@@ -10,7 +10,7 @@ from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Name, RandomSeed, StageParams
 from evobuild.core.stage import run_stage
-from evobuild.evaluation.params import Evaluate, made_benchmarks, models_to_evaluate, on_held_out
+from evobuild.evaluation.params import Evaluate, build_benchmarks, resolve_models, use_held_out_file
 from evobuild.models.params import ChatRole
 from evobuild.sandbox.params import Limits
 from evobuild.weights.params import LIBRARIES, WeightsRole
@@ -39,7 +39,7 @@ class Params(StageParams):
 
     @property
     def _made(self) -> list[Any]:
-        return made_benchmarks(self.evaluate.benchmarks, self.random_seed)
+        return build_benchmarks(self.evaluate.benchmarks, self.random_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +88,16 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.json_files import write_json
     from evobuild.core.rejects import refuse_empty
     from evobuild.evaluation.benchmark import Tools
-    from evobuild.evaluation.evaluate import evaluate_model, evaluation_counts
+    from evobuild.evaluation.evaluate import count_evaluation, evaluate_model
     from evobuild.evaluation.judge import Judge
     from evobuild.models.client import Model
     from evobuild.models.roles import EVALUATED
 
     if args.model not in params.evaluate.models:
         raise BadParams(f"params.yaml: evaluate.models has no '{args.model}'")
-    asked = models_to_evaluate(params.evaluate.models, params.bases)[args.model]
-    entries = on_held_out(params.evaluate.benchmarks, args.held_out)
-    made = made_benchmarks(entries, params.random_seed)
+    asked = resolve_models(params.evaluate.models, params.bases)[args.model]
+    entries = use_held_out_file(params.evaluate.benchmarks, args.held_out)
+    made = build_benchmarks(entries, params.random_seed)
     needs = {need for each in made for need in each.needs}
     task = f"evaluate-{args.model}"
     with ExitStack() as stack:
@@ -109,7 +109,7 @@ def main(params: Params, args: Arguments) -> None:
         tools = Tools(params.random_seed, params.sandbox if "sandbox" in needs else None, judge)
         found = evaluate_model(args.model, made, models[0], tools)
         usage = [model.usage.asked() for model in models]
-    counts = evaluation_counts(found, tools)
+    counts = count_evaluation(found, tools)
     tables.write(args.rejects, found.rejects)
     if made:
         came = f"{counts['in']} items of {len(made)} benchmarks came in"

@@ -31,10 +31,10 @@ class Params(WritesTables):
     models: Models
 
     def templates(self) -> tuple[str, ...]:
-        from evobuild.evolution.strategies import templates_of_strategy
+        from evobuild.evolution.strategies import strategy_templates
 
         equal = ("judge/equal.jinja",) if self.evolve.failures.equal else ()
-        return (*templates_of_strategy(self.evolve), *equal)
+        return (*strategy_templates(self.evolve), *equal)
 
     def named_files(self) -> tuple[str, ...]:
         from evobuild.evolution.strategies import method_files
@@ -77,10 +77,10 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.core.instructions import INSTRUCTIONS, Instruction, stream_instructions
     from evobuild.evolution.evolve import Round
-    from evobuild.evolution.parents import with_answers
+    from evobuild.evolution.parents import join_answers
     from evobuild.evolution.round_tables import RoundOuts, RoundTables
     from evobuild.evolution.step import RoundSource
-    from evobuild.evolution.strategies import per_row, plan_round, reads_answers, reads_optimized
+    from evobuild.evolution.strategies import count_per_row, plan_round, reads_answers, reads_optimized
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
@@ -92,7 +92,7 @@ def main(params: Params, args: Arguments) -> None:
     outs = RoundOuts(args.child, args.rejects, args.failures, args.replies, args.counts)
     made = RoundTables(args.round, params.evolve.on_failure == "keep_parent", outs)
     task = f"evolve-{args.round}"
-    _, calls = per_row(params.evolve, lambda operation: operation.calls)
+    _, calls = count_per_row(params.evolve, lambda operation: operation.calls)
     total = None if params.evolve.on_failure == "retry" or calls > 1 else height
     engines = Engines()
     with ExitStack() as models:
@@ -107,7 +107,7 @@ def main(params: Params, args: Arguments) -> None:
 
         def parents() -> Iterator[Instruction]:
             if needed["answers"]:
-                return with_answers(args.parents, args.answers)
+                return join_answers(args.parents, args.answers)
             return stream_instructions(args.parents)[1]
 
         made.add(round.evolve(parents))

@@ -64,9 +64,9 @@ def main(params: Params, args: Arguments) -> None:
         KEYWORDS,
         Keyword,
         count_keywords,
-        draw_method_lists,
-        keyword_figures,
+        keyword_metrics,
         merge_plural_phrases,
+        sample_method_lists,
         summarise_methods,
     )
     from evobuild.models.client import Model
@@ -74,7 +74,7 @@ def main(params: Params, args: Arguments) -> None:
     settings, names = params.keywords, list(params.rounds)
     drawn = []
     if settings.rows:
-        drawn = draw_method_lists(
+        drawn = sample_method_lists(
             names, replies=args.replies, rounds=args.rounds, count=settings.rows, seed=params.random_seed
         )
     lists = [each for each in drawn if each.methods]
@@ -97,7 +97,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.keywords, tables.frame(KEYWORDS, found))
     tables.write(args.rejects, lost)
     write_json(args.counts, balance | {"asked": used})
-    metrics.write_metrics(args.metrics, keyword_figures(drawn, [*found, *rejects], names), args.label)
+    metrics.write_metrics(args.metrics, keyword_metrics(drawn, [*found, *rejects], names), args.label)
     csv_files.write_csv(args.frequencies, count_keywords(found))
 
 

@@ -122,7 +122,7 @@ def main(params: Params, args: Arguments) -> None:
         given = params.optimize
         method = methods.named_method(given.initial, params.evolve.file)
         rows = optimize.read_optimization_rows(args.r0, given, params.random_seed)
-        roles = method_improvement.asked_roles(given, params.evolve.failures)
+        roles = method_improvement.optimization_roles(given, params.evolve.failures)
         engines = Engines()
         with ExitStack() as stack:
             models = {
@@ -144,7 +144,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.candidates, optimization_history.candidate_table(history))
     tables.write(args.trajectories, optimization_history.trajectory_table(history))
     tables.write(args.failures, optimization_history.candidate_failure_table(history))
-    metrics.write_metrics(args.metrics, optimization_history.optimization_figures(history), args.label)
+    metrics.write_metrics(args.metrics, optimization_history.optimization_metrics(history), args.label)
     csv_files.write_csv(args.curve, optimization_history.optimization_curve(history))
     write_json(args.counts, {"asked": asked})
 

@@ -22,9 +22,9 @@ class Params(WritesTables):
     models: Models
 
     def templates(self) -> tuple[str, ...]:
-        from evobuild.scoring.rating_prompts import prompts_of
+        from evobuild.scoring.rating_prompts import rating_templates
 
-        return tuple(prompts_of(self.rate.measures, self.rate.score_prompt).values())
+        return tuple(rating_templates(self.rate.measures, self.rate.score_prompt).values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +53,12 @@ STAGE = Stage(
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core.instructions import stream_instructions
     from evobuild.models.client import Model
-    from evobuild.scoring.rate import RatingOuts, RatingTables, leave_unrated, rate_rows
+    from evobuild.scoring.rate import RatingOuts, RatingTables, rate_rows, write_unrated
 
     measures = params.rate.measures
     outs = RatingOuts(args.ratings, args.unread, args.rejects, args.counts)
     if not measures:
-        leave_unrated(outs)
+        write_unrated(outs)
         return
     height, rows = stream_instructions(args.rows)
     made = RatingTables(measures, outs)

@@ -30,9 +30,9 @@ class Params(WritesTables):
     models: Models
 
     def templates(self) -> tuple[str, ...]:
-        from evobuild.evolution.prompts_sent import known_templates
+        from evobuild.evolution.prompts_sent import list_known_templates
 
-        return known_templates() if self.models.reward else ()
+        return list_known_templates() if self.models.reward else ()
 
     def named_files(self) -> tuple[str, ...]:
         own = method_paths(self.evolve.methods.values())
@@ -68,7 +68,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.measures import measure_of
     from evobuild.core.results import AllPools
     from evobuild.evolution import prompts_sent
-    from evobuild.evolution.parents import with_parents
+    from evobuild.evolution.parents import join_parents
     from evobuild.process.progress import Meter
     from evobuild.scoring import distributions, reward
     from evobuild.weights.identities import weights_loaded
@@ -80,23 +80,23 @@ def main(params: Params, args: Arguments) -> None:
             results.write_empty(pool)
     else:
         files = args.method, *map(Path, params.named_files())
-        known = prompts_sent.known_plans(prompts_sent.known_methods(*files))
-        evolved = prompts_sent.evolved_rows()
+        known = prompts_sent.collect_plans(prompts_sent.collect_methods(*files))
+        evolved = prompts_sent.is_evolved_expr()
         with reward.Rewarder(model, params.reward) as rewarder:
             for pool in params.pools:
                 path = args.rounds / f"{pool}.parquet"
                 height, own = (tables.height(path, INSTRUCTIONS, where) for where in (None, evolved))
                 parent = params.rounds[pool].parent if own else None
-                pairs = with_parents(path, args.rounds / f"{parent}.parquet", evolved) if parent else ()
-                turns = (prompts_sent.evolver_turns(row, above, known) for row, above in pairs)
+                pairs = join_parents(path, args.rounds / f"{parent}.parquet", evolved) if parent else ()
+                turns = (prompts_sent.build_evolver_turns(row, above, known) for row, above in pairs)
                 with Meter(f"reward {pool}", "rows", own) as meter:
-                    results.add(pool, rewarder.reward(turns, meter), own, not_evolved=height - own)
+                    results.add(pool, rewarder.score_turns(turns, meter), own, not_evolved=height - own)
     results.write(args.counts, loaded=weights_loaded("reward", model))
     pools = params.pools if model else []
     rewards = {
         pool: tables.read(args.rewards / f"{pool}.parquet", schema, ["reward"])["reward"] for pool in pools
     }
-    figures = {"model": str(model) if model else None} | distributions.distribution_figures(rewards)
+    figures = {"model": str(model) if model else None} | distributions.distribution_metrics(rewards)
     metrics.write_metrics(args.metrics, figures, args.label)
     csv_files.write_csv(args.histogram, distributions.pool_histogram(rewards, "reward"))
 

@@ -62,7 +62,7 @@ def main(params: Params, args: Arguments) -> None:
             for pool in params.pools:
                 height, rows = stream_instructions(args.responses / f"{pool}.parquet")
                 with Meter(f"score {pool}", "rows", height) as meter:
-                    results.add(pool, scorer.score(rows, meter), height)
+                    results.add(pool, scorer.score_rows(rows, meter), height)
     results.write(args.counts, loaded=weights_loaded("scorer", params.models.scorer))
 
 

@@ -122,7 +122,7 @@ def main(params: Params, args: Arguments) -> None:
         args.row_counts: summarize.row_counts(args.counts, names, pools, branches),
         args.means: summarize.measure_means(args.measures, args.counts, pools),
         args.evolution: failure_counts.failure_figures(failed, args.counts, names, pools),
-        args.token_probability: token_probability.probability_figures(positions),
+        args.token_probability: token_probability.probability_metrics(positions),
         args.contamination: summarize.contaminated(args.counts, sets, pools),
         args.branches: funnel.funnel_figures(steps),
         args.usage: summarize.usage_by_role(folders, stages),

@@ -73,7 +73,7 @@ def main(params: Params, args: Arguments) -> None:
     results.write(args.counts, asked=used)
     pools = params.pools if tagger else []
     measured = {pool: tables.read(args.tags / f"{pool}.parquet", schema) for pool in pools}
-    figures = distributions.tag_figures(measured, str(tagger) if tagger else None)
+    figures = distributions.tag_metrics(measured, str(tagger) if tagger else None)
     metrics.write_metrics(args.metrics, figures, args.label)
     csv_files.write_csv(args.histogram, distributions.count_tags(measured))
 

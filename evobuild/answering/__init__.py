@@ -1,1 +1,1 @@
-"""Answers to instructions, and what makes an answer a failure."""
+"""Answer instructions, and detect failed answers."""

@@ -1,8 +1,8 @@
-"""What makes a reply unusable, and what makes a response show that its instruction has failed.
+"""Detect unusable replies, and responses that show that their instruction has failed.
 
 F(r), the failure of a response, is that of Auto Evol-Instruct (arXiv:2406.00770, section 3.3):
-compared case-folded, anchored at both ends of the whole response, without the blank space, quotes
-and markdown around it. WizardLM (arXiv:2304.12244) has two rules of its own.
+compared case-folded, at the beginning and end of the whole response, after stripping blank space, quotes
+and markdown. WizardLM (arXiv:2304.12244) has two rules of its own.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _PLEASE_PROVIDE = re.compile(r"please\s+provide")
 _SPACE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
 _AROUND = _SPACE + "\"'*_`~>#“”‘’«»「」"
 SORRY_WORDS = 80
-"""Words from which a response with "sorry" in it may well be an answer."""
+"""Words from which a response with "sorry" may well be an answer."""
 
 
-def response_failure(text: str, rules: Collection[str] = ("auto_evol",)) -> str | None:
-    """Name the failure of a response, None if it is none.
+def find_response_failure(text: str, rules: Collection[str] = ("auto_evol",)) -> str | None:
+    """Return the failure of a response; None for an answer.
 
     rules: auto_evol for F(r), wizardlm, or both. The words of "stop words only" are English.
-    Instances: "Sure, which one?" -> "insufficient qualification"; "What a day." -> None.
+    Examples: "Sure, which one?" -> "insufficient qualification"; "What a day." -> None.
     """
     folded = text.casefold()
     if "auto_evol" in rules:
@@ -44,13 +44,13 @@ def response_failure(text: str, rules: Collection[str] = ("auto_evol",)) -> str 
     if "wizardlm" in rules:
         if "sorry" in folded and count_words(text) < SORRY_WORDS:
             return "sorry"
-        if _says_nothing(folded):
+        if _has_only_stop_words(folded):
             return "stop words only"
     return None
 
 
-def reply_failure(reply: Reply) -> str | None:
-    """Name what makes a whole reply unusable, before it is read: its error, truncation, emptiness."""
+def find_reply_failure(reply: Reply) -> str | None:
+    """Return why a whole reply is unusable before parsing: error, truncation or emptiness."""
     if reply.error is not None:
         return "model error"
     if reply.finish == "content_filter":
@@ -60,8 +60,8 @@ def reply_failure(reply: Reply) -> str | None:
     return None if reply.text.strip() else "empty"
 
 
-def _says_nothing(folded: str) -> bool:
+def _has_only_stop_words(folded: str) -> bool:
     if not STOP_WORDS.issuperset(split_alphanumerics(folded)):
         return False
-    # A sign such as an emoji or a plus may be the answer.
+    # A symbol such as an emoji or a plus may be the answer.
     return all(unicodedata.category(sign)[0] != "S" or sign in "`^~|" for sign in folded)

@@ -1,4 +1,4 @@
-"""The section `respond` of params.yaml."""
+"""Define the section `respond` of params.yaml."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal
 from evobuild.core.params import Decoding, Section, Tokens, default
 
 Rules = list[Literal["auto_evol", "wizardlm"]]
-"""Whose failures of a response lose the row."""
+"""Rule sets whose failures reject an answer."""
 SeedAnswers = Literal["keep", "replace"]
-"""What becomes of the answers that seed rows bring."""
+"""What to do with the answers of seed rows."""
 
 
 class Respond(Decoding):

@@ -1,8 +1,8 @@
-"""Responses: what a model is asked of a row, once or more often, and what its replies become.
+"""Generate responses: call the responder for each row, once or several times, and check the replies.
 
-A row whose response fails is lost to its own pool alone. No round waits for answers, so the next one
-evolves the row all the same; its parent stays in the pool before. WizardLM (arXiv:2304.12244) puts the
-parent back into the next round instead, as `evolve.on_failure: keep_parent` does with evolutions that fail.
+A row whose response fails is rejected from its own pool only. Rounds do not wait for answers, so the next one
+evolves the row anyway; its parent stays in the previous pool. WizardLM (arXiv:2304.12244) instead puts the
+parent back into the next round, as `evolve.on_failure: keep_parent` does for failed evolutions.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from evobuild.models.client import Model
 
 
 class Asking(NamedTuple):
-    """How rows are asked about. template: of the user turn, as `core.conversation.chat_messages` takes it.
+    """Settings of responder calls. template: of the user turn, see `core.conversation.chat_messages`.
 
-    rules: whose failures of a response count, as `failures.response_failure` takes them.
+    rules: rule sets of `failures.find_response_failure`.
     """
 
     template: str
@@ -34,7 +34,7 @@ class Asking(NamedTuple):
 
 
 class Response(NamedTuple):
-    """A reply to a row. number: of the sample, from 0. failure: why it is no answer, '' if it is one."""
+    """A reply to a row. number: of the sample, from 0. failure: why it is not an answer, '' for an answer."""
 
     row: Instruction
     number: int
@@ -43,16 +43,16 @@ class Response(NamedTuple):
 
     @property
     def answer(self) -> str:
-        """The text, without blank space around it."""
+        """Return the text, stripped."""
         return self.reply.text.strip()
 
     def reject(self, key: str) -> Reject:
-        """Give the reject of a response that is no answer. key: its id."""
+        """Build the reject of a failed response. key: its id."""
         return Reject(key, self.failure, self.reply.error or "", self.reply.kept)
 
 
 def has_answer(seed_answers: SeedAnswers) -> pl.Expr:
-    """Whether a row of an instruction table keeps the answer that it has: any that a responder wrote."""
+    """Build the expression for rows that keep their answer: any that a responder wrote, or a seed's."""
     written = pl.col("responder") != ""
     return (pl.col("output") != "") & (written | (seed_answers == "keep"))
 
@@ -60,7 +60,7 @@ def has_answer(seed_answers: SeedAnswers) -> pl.Expr:
 def sample_responses(
     rows: Iterable[Instruction], count: int, model: Model, asking: Asking
 ) -> Iterator[Response]:
-    """Ask about each row `count` times, and give each response, in any order; one that fails harms no other.
+    """Call the responder `count` times per row; yield each response, in any order.
 
     The seed of `asking.sampling` is the first sample's; each further one has the next.
     """
@@ -77,12 +77,14 @@ def sample_responses(
 
     for reply in model.generate(requests()):
         row, number = asked.pop(reply.key)
-        failure = failures.reply_failure(reply) or failures.response_failure(reply.text, asking.rules)
+        failure = failures.find_reply_failure(reply) or failures.find_response_failure(
+            reply.text, asking.rules
+        )
         yield Response(row, number, reply, failure or "")
 
 
 def answer_rows(rows: Iterable[Instruction], model: Model, asking: Asking) -> Iterator[Instruction | Reject]:
-    """Answer each row once; every row gives itself with its output, or one reject, in any order."""
+    """Answer each row once; yield the row with its output, or one reject, in any order."""
     for response in sample_responses(rows, 1, model, asking):
         row = response.row
         if response.failure:

@@ -1,7 +1,7 @@
-"""How the responder is asked: as a user would ask, as the second paper does, or by a template of one's own.
+"""Choose the responder's prompt: plain, as in the second paper, or a template of the user's own.
 
-What is stored, exported, trained on and scored is the row's own instruction and input, without any of it.
-Source of the paper's: Hui et al. 2024, arXiv:2412.11231, Figure 16.
+Only the prompt changes: stored, exported, trained and scored rows have the instruction and input alone.
+Source of the paper's prompt: Hui et al. 2024, arXiv:2412.11231, Figure 16.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from evobuild.core.suggestions import unknown_name
 
 SHIPPED = {"plain": PLAIN, "paper": "respond/paper.jinja"}
 OWN = "respond"
-"""The folder, below that of all prompts, where templates of one's own lie."""
+"""Folder of the user's own templates, below the folder of all prompts."""
 
 
 def response_template(prompt: str) -> str:
-    """Give the template, by its name in the folder of prompts, that `respond.prompt` means.
+    """Return the template of `respond.prompt`, by its name in the folder of prompts.
 
-    Instances: "paper" -> "respond/paper.jinja"; "prompts/respond/own.jinja" -> "respond/own.jinja".
+    Examples: "paper" -> "respond/paper.jinja"; "prompts/respond/own.jinja" -> "respond/own.jinja".
 
-    Raises BadParams if it is neither a shipped one nor a file in OWN of the folder of prompts.
+    Raises BadParams if it is neither a shipped template nor a file in OWN of the folder of prompts.
     """
     if prompt in SHIPPED:
         return SHIPPED[prompt]
     path, own = Path(os.path.normpath(prompt)), prompt_file(OWN)
     name = path.relative_to(own.parent).as_posix() if own in path.parents else ""
     if not name or not (current_folder() / name).is_file():
-        also = f"a template file in {own}/" + (", where this file is not" if path.exists() else "")
+        also = f"a template file in {own}/" + (", which does not contain this file" if path.exists() else "")
         raise BadParams(f"params.yaml: respond.prompt: {unknown_name('prompt', prompt, SHIPPED, also)}")
     return name

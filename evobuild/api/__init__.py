@@ -24,7 +24,7 @@ from evobuild.core.evaluation_tables import CONTAMINATION, EVALUATION
 from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
 from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
 from evobuild.core.measures import EMBEDDING, all_measures, measure_of
-from evobuild.evaluation.compare import FIGURES
+from evobuild.evaluation.model_comparison import FIGURES
 from evobuild.seeds.caller_rows import CallerRows, Rows, read_caller_rows
 from evobuild.selection.candidate_rows import dataset_schema
 from evobuild.selection.ranks import is_highest

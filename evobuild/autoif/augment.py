@@ -174,7 +174,7 @@ def _read_constraints(
     reply: Reply, known: KnownConstraints, model: str, most: int
 ) -> Iterator[Constraint | Reject]:
     """Read at most so many constraints of a reply; each of its other lines is a reject."""
-    reason = failures.reply_failure(reply)
+    reason = failures.find_reply_failure(reply)
     # The lines above the one at which it was cut are whole.
     is_cut = reason == "truncated" and bool(reply.text.strip())
     if reason and not is_cut:

@@ -54,7 +54,7 @@ def backtranslate_functions(
     )
     for reply in model.generate(requests):
         function = functions[reply.key]
-        if reason := failures.reply_failure(reply):
+        if reason := failures.find_reply_failure(reply):
             yield Reject(reply.key, reason, reply.error or "", reply.kept)
         elif (text := read_backtranslation(reply.text)) is None:
             yield Reject(reply.key, "not one line", "", reply.text)

@@ -99,7 +99,7 @@ def _judge(kept: Iterable[tuple[Instruction, Answer]], model: Model, sampling: S
 
 
 def _quality(answer: Answer, reply: Reply) -> Quality:
-    if reason := failures.reply_failure(reply):
+    if reason := failures.find_reply_failure(reply):
         return Quality(answer.id, answer.row, None, reason, reply.error or reply.kept)
     score = read_score(reply.text, MOST)
     if score is None:

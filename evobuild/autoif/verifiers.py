@@ -78,7 +78,7 @@ def request_verifiers(
 
 
 def _result(reply: Reply) -> VerifierResult:
-    if reason := failures.reply_failure(reply):
+    if reason := failures.find_reply_failure(reply):
         return VerifierResult(Reject(reply.key, reason, "", reply.error or reply.kept), [])
     try:
         found = read_verifier_reply(reply.text)

@@ -76,7 +76,7 @@ def choice_section(made: Provenance, rounds: Mapping[str, int]) -> list[str]:
 
 def _choice(made: Provenance) -> Iterator[str]:
     given = Select.model_validate(made.params["select"])
-    pools = given.pools_read(made.params["pools"])
+    pools = given.list_pools(made.params["pools"])
     names = [name if len(given.by) == 1 else f"{weight:g} · {name}" for name, weight in given.by.items()]
     by = ", ".join(names)
     best = "drawn at random" if by == "random" else f"the best by {by}"

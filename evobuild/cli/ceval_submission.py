@@ -37,11 +37,11 @@ def write_submission(arguments: argparse.Namespace) -> str:
 
     from evobuild.core import tables
     from evobuild.core.evaluation_tables import EVALUATION
-    from evobuild.evaluation.benchmark import check_value
+    from evobuild.evaluation.benchmark import check_value_expr
 
     source = REPLIES / f"{arguments.model}.parquet"
     rows = tables.read(source, EVALUATION).filter(pl.col("benchmark") == arguments.benchmark)
-    chosen = rows.select("item", "group", choice=check_value("choice"))
+    chosen = rows.select("item", "group", choice=check_value_expr("choice"))
     if not chosen.height or chosen["choice"].null_count() == chosen.height:
         wanted = f"run stage evaluate@{arguments.model} with it"
         raise BadInput(f"{source}: no answers to {arguments.benchmark!r}; {wanted}")

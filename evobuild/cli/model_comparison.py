@@ -22,11 +22,16 @@ from evobuild.core.params import load_params
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Benchmark
-from evobuild.evaluation.compare import Measured, Resampling, compare_figures, measure_all
-from evobuild.evaluation.paired_tests import holm
-from evobuild.evaluation.pairwise import OUTCOMES, figures_of
-from evobuild.evaluation.params import made_benchmarks
-from evobuild.evaluation.statistics import estimate
+from evobuild.evaluation.model_comparison import (
+    BenchmarkMetrics,
+    Resampling,
+    compare_metrics,
+    compute_all_metrics,
+)
+from evobuild.evaluation.paired_tests import holm_correction
+from evobuild.evaluation.pairwise import OUTCOMES, outcome_shares
+from evobuild.evaluation.params import build_benchmarks
+from evobuild.evaluation.statistics import estimate_metric
 from evobuild.process.terminal import aligned
 
 JUDGED = Path("data/comparisons.parquet")
@@ -75,13 +80,13 @@ def compare_models(
     _check_benchmarks(run, benchmarks)
     made = [
         each
-        for each in made_benchmarks(run.evaluate.benchmarks, run.random_seed)
+        for each in build_benchmarks(run.evaluate.benchmarks, run.random_seed)
         if not benchmarks or each.name in benchmarks
     ]
     drawn = Resampling(params.compare.resamples, params.random_seed)
-    found = measure_all(made, answers)
+    found = compute_all_metrics(made, answers)
     lines = [line for each in found for line in _compare_metrics(each, a, b, drawn)]
-    corrected = holm([line["p_value"] for line in lines], [line["headline"] for line in lines])
+    corrected = holm_correction([line["p_value"] for line in lines], [line["headline"] for line in lines])
     lines = [line | {"p_holm": p_value} for line, p_value in zip(lines, corrected, strict=True)]
     apart = {
         each.benchmark.name: reason
@@ -112,10 +117,12 @@ def _check_benchmarks(params: stored_answers.Evaluated, benchmarks: Sequence[str
             raise UserError(unknown_name("benchmark of evaluate.benchmarks", name, known))
 
 
-def _compare_metrics(measured: Measured, a: str, b: str, drawn: Resampling) -> Iterator[dict[str, Any]]:
+def _compare_metrics(
+    measured: BenchmarkMetrics, a: str, b: str, drawn: Resampling
+) -> Iterator[dict[str, Any]]:
     """Yield an entry for each metric that both have, computed on the units that both have."""
     one, other = measured.units[a], measured.units[b]
-    for name, found in compare_figures(measured, a, b, drawn):
+    for name, found in compare_metrics(measured, a, b, drawn):
         yield {
             "benchmark": measured.benchmark.name,
             "figure": name,
@@ -136,7 +143,7 @@ def _compute_shared_value(units: pl.DataFrame, others: pl.DataFrame) -> float:
 
 
 def _incomparable_reason(
-    measured: Measured, a: str, b: str, lines: Sequence[Mapping[str, Any]]
+    measured: BenchmarkMetrics, a: str, b: str, lines: Sequence[Mapping[str, Any]]
 ) -> str | None:
     """Return why two models cannot be compared on a benchmark; None if they can."""
     name = measured.benchmark.name
@@ -164,8 +171,8 @@ def _summarize_verdicts(
     for benchmark in made:
         said = own.filter(benchmark=benchmark.name)
         if said.height:
-            units = figures_of(said.select("consistent", unit="item", outcome="verdict"))
-            found = {name: estimate(each, drawn.resamples, drawn.seed) for name, each in units.items()}
+            units = outcome_shares(said.select("consistent", unit="item", outcome="verdict"))
+            found = {name: estimate_metric(each, drawn.resamples, drawn.seed) for name, each in units.items()}
             counts: dict[str, Any] = {name: int((said["verdict"] == name).sum()) for name in OUTCOMES}
             figures = {name: each and each._asdict() for name, each in found.items()}
             unread = said["verdict"].null_count()

@@ -76,7 +76,7 @@ def read_limits(arguments: argparse.Namespace) -> Limits:
 
 def score_completions(arguments: argparse.Namespace) -> str:
     """Score samples; return the text to print, one JSON object. Raises UserError at invalid input."""
-    from evobuild.evaluation.code_benchmarks import examine
+    from evobuild.evaluation.code_benchmarks import examine_programs
 
     if min(arguments.k) < 1:
         raise UserError("each --k must be at least 1")
@@ -90,10 +90,10 @@ def score_completions(arguments: argparse.Namespace) -> str:
     inputs = [file for file in (arguments.problems, arguments.samples) if file]
     with atomic_outputs(*filter(None, [arguments.verdicts]), inputs=inputs) as written:
         exams = (
-            problems[sample.task].exam(str(place), problems[sample.task].prompt + sample.completion)
+            problems[sample.task].make_exam(str(place), problems[sample.task].prompt + sample.completion)
             for place, sample in enumerate(samples)
         )
-        verdicts = examine(exams, limits)
+        verdicts = examine_programs(exams, limits)
         rows = (
             {"task_id": sample.task, "passed": each.passed, "error": each.error, "detail": each.detail}
             for sample, each in zip(samples, verdicts, strict=True)
@@ -147,7 +147,7 @@ def score_samples(
 
     Each k is included if every problem has k samples. failed: samples by reason, the commonest first.
     """
-    from evobuild.evaluation.code_benchmarks import pass_at_k
+    from evobuild.evaluation.code_benchmarks import estimate_pass_at_k
 
     total, passed, failed = Counter[str](), Counter[str](), Counter[str]()
     for sample, verdict in zip(samples, verdicts, strict=True):
@@ -156,7 +156,8 @@ def score_samples(
         if not verdict.passed:
             failed[" ".join(filter(None, (verdict.error, verdict.detail)))] += 1
     chances = {
-        f"pass@{k}": math.fsum(pass_at_k(n, passed[task], k) for task, n in total.items()) / len(total)
+        f"pass@{k}": math.fsum(estimate_pass_at_k(n, passed[task], k) for task, n in total.items())
+        / len(total)
         for k in ks
         if k <= min(total.values())
     }

@@ -24,8 +24,8 @@ from evobuild.core.yaml_files import parse_yaml
 if TYPE_CHECKING:
     from evobuild.evaluation.benchmark import Benchmark, Tools
     from evobuild.evaluation.evaluate import Evaluation
-    from evobuild.evaluation.given_replies import Given
-    from evobuild.evaluation.published_verdicts import Comparison
+    from evobuild.evaluation.given_replies import ItemReplies
+    from evobuild.evaluation.published_verdicts import VerdictComparison
     from evobuild.sandbox.params import Limits
 
 SEED, RESAMPLES = 42, 1000
@@ -75,25 +75,31 @@ class ReplyScores(NamedTuple):
     judged: int
     unread: int
     figures: Mapping[str, Mapping[str, Any]]
-    verdicts: Comparison | None = None
+    verdicts: VerdictComparison | None = None
 
 
 def score_replies(arguments: argparse.Namespace) -> str:
     """Score replies; return the text to print. Raises UserError at invalid input."""
     from evobuild.core import tables
-    from evobuild.evaluation.given_replies import ID_FIELDS, GivenReplies, by_item, read_replies, refused
+    from evobuild.evaluation.given_replies import (
+        ID_FIELDS,
+        GivenReplies,
+        likelihoods_error,
+        match_items,
+        read_replies,
+    )
     from evobuild.evaluation.published_verdicts import compare_verdicts
 
     benchmark = build_benchmark(arguments.benchmark, arguments.items, arguments.set)
     if "likelihoods" in benchmark.needs:
-        raise refused(benchmark)
+        raise likelihoods_error(benchmark)
     named = (arguments.id,) if arguments.id else ID_FIELDS
     if arguments.check and not arguments.verdict:
         raise UserError(
             "--check names what --verdict is compared with; give --verdict a field of the replies"
         )
     read = read_replies(arguments.replies, named, arguments.reply, arguments.verdict)
-    replies = by_item(benchmark, read, arguments.id)
+    replies = match_items(benchmark, read, arguments.id)
     limits = read_limits(arguments) if "sandbox" in benchmark.needs else None
     inputs = [Path(file) for file in (*benchmark.files, arguments.replies, arguments.judgments) if file]
     with atomic_outputs(*filter(None, [arguments.out]), inputs=inputs) as written:
@@ -197,8 +203,8 @@ def _open_judge(arguments: argparse.Namespace, benchmark: Benchmark[Any], stack:
     return stack.enter_context(Model(role, "judge", "score-replies"))
 
 
-def _index_judgments(judgments: Iterator[tuple[str, Given]]) -> dict[str, Given]:
-    found: dict[str, Given] = {}
+def _index_judgments(judgments: Iterator[tuple[str, ItemReplies]]) -> dict[str, ItemReplies]:
+    found: dict[str, ItemReplies] = {}
     for key, given in judgments:
         if key in found:
             raise BadInput(
@@ -209,10 +215,15 @@ def _index_judgments(judgments: Iterator[tuple[str, Given]]) -> dict[str, Given]
 
 
 def _summarize(benchmark: Benchmark[Any], found: Evaluation, tools: Tools) -> ReplyScores:
-    from evobuild.evaluation.compare import Resampling, evaluation_metrics, figures_table, measure_all
+    from evobuild.evaluation.model_comparison import (
+        Resampling,
+        compute_all_metrics,
+        metrics_by_model,
+        metrics_table,
+    )
 
-    measured = measure_all([benchmark], {"replies": found.rows})
-    figures = evaluation_metrics(figures_table(measured, Resampling(RESAMPLES, SEED)), groups=True)
+    measured = compute_all_metrics([benchmark], {"replies": found.rows})
+    figures = metrics_by_model(metrics_table(measured, Resampling(RESAMPLES, SEED)), groups=True)
     own = figures.get("replies", {}).get(benchmark.name, {})
     answered = found.rows["item"].n_unique()
     asked, unread = (

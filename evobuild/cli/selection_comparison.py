@@ -11,10 +11,10 @@ from evobuild.core.escaping import on_terminal
 from evobuild.core.measures import declared_measures
 from evobuild.core.params import load_params
 from evobuild.reporting import outcomes
-from evobuild.selection import compare
+from evobuild.selection import selection_metrics
 from evobuild.selection.candidate_rows import Sources
-from evobuild.selection.compare import Comparison, Group
 from evobuild.selection.params import ChoiceParams, Metric
+from evobuild.selection.selection_metrics import Group, MetricComparison
 
 WIDTH = 110
 CLIP = 300
@@ -30,17 +30,17 @@ def format_selection_comparison(path: Path, examples: int, between: Sequence[Met
     given = load_params(path, ChoiceParams)
     where = outcomes.Tables()
     with declared_measures(given.measures):
-        found = compare.compare_metrics(
+        found = selection_metrics.compare_selection_metrics(
             given,
             Sources(),
             dataset=where.dataset,
             rejects=where.rejects / "select.parquet",
-            examples=compare.Examples(examples, between),
+            examples=selection_metrics.Examples(examples, between),
         )
     return "\n".join(_format_lines(found, examples)) + "\n"
 
 
-def _format_lines(found: Comparison, examples: int) -> Iterator[str]:
+def _format_lines(found: MetricComparison, examples: int) -> Iterator[str]:
     drawn = f"; {found.rows:,} of them are sampled" if found.rows < found.every else ""
     yield f"{found.every:,} rows were ranked{drawn}, {found.kept:,} were kept."
     if not found.metrics:

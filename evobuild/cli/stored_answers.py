@@ -20,8 +20,8 @@ from evobuild.core.prompts import use_folder
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Benchmark
-from evobuild.evaluation.compare import judge_all
 from evobuild.evaluation.judge import Judge
+from evobuild.evaluation.model_comparison import judge_model_pairs
 from evobuild.evaluation.params import Compare, Evaluate
 from evobuild.models.client import Model
 from evobuild.models.params import ChatRole
@@ -119,4 +119,4 @@ def judge_stored(
     """
     with use_folder(Path(params.prompts)), Model(judge or params.models.judge, "judge") as model:
         asked = Judge(model, params.evaluate.judge_settings(params.random_seed))
-        return judge_all(benchmarks, answers, [list(answers)], asked, params.compare.prompt)
+        return judge_model_pairs(benchmarks, answers, [list(answers)], asked, params.compare.prompt)

@@ -20,7 +20,7 @@ from evobuild.contamination.hits import Found, Hit, Keep, Rows, Tally, batches
 from evobuild.contamination.ngrams import first_of
 from evobuild.core.instructions import Instruction
 from evobuild.scoring.clusters import Places, blocks
-from evobuild.scoring.embeddings import embedded_text, whole_text
+from evobuild.scoring.embeddings import join_texts, text_to_embed
 from evobuild.scoring.row_file import RowFile
 
 MEASURE = "embedding"
@@ -55,7 +55,7 @@ class EmbeddingIndex:
         self._targets = RowFile(np.float32)
         for part in blocks(len(questions), BLOCK):
             own = (questions[number] for number in range(part.start, part.stop))
-            self._targets.append(embedder.embed([whole_text(each.asked, each.history) for each in own]))
+            self._targets.append(embedder.embed([join_texts(each.asked, each.history) for each in own]))
 
     def search(self, rows: Rows, keep: Keep) -> Found:
         """Compare rows with the set; keep at most one hit per row, the most similar question.
@@ -65,7 +65,7 @@ class EmbeddingIndex:
         touched_Q = np.zeros(len(self._questions), bool)
         tally = Tally(keep)
         for batch in batches(rows(), BATCH):
-            texts = [embedded_text(row, "whole") for row in batch]
+            texts = [text_to_embed(row, "whole") for row in batch]
             best_R, cosine_R = self._likeliest(_directions(self._embedder.embed(texts)), touched_Q)
             hit = np.flatnonzero(best_R >= 0).tolist()
             tally.take(len(batch), ((at, self._hit(batch[at], best_R[at], cosine_R[at])) for at in hit))

@@ -79,7 +79,7 @@ def _flows(params: ValidateParams, sources: Sources) -> dict[str, Flow]:
         of_pools(sources.measures / measure.folder, pools, measure.schema)
         for measure in (measure_of("score"), measure_of("diversity"))
     )
-    chosen = [rounds[name] for name in params.select.pools_read(params.pools)]
+    chosen = [rounds[name] for name in params.select.list_pools(params.pools)]
     for measure in all_measures():
         if measure.stage == DECLARED_STAGE and not params.measures[measure.name].rows:
             values = of_pools(sources.measures / measure.folder, pools, measure.schema)

@@ -1,7 +1,9 @@
-"""What a benchmark is: items, what a model is asked, how its replies are scored, and what figures come of it.
+"""Define a benchmark: its items, the requests that each item needs, the scores of the replies, and the
+metrics.
 
-A benchmark is one class in `evobuild/evaluation/benchmarks/`, made with its settings, and one entry of
-`BENCHMARKS` there. `evaluate` asks and keeps, `compare` sums up: a benchmark does neither.
+A benchmark is one class in `evobuild/evaluation/benchmarks/`, built with its settings, and one entry of
+`BENCHMARKS` there. It neither calls models nor writes files: `evaluate` calls the model and writes the
+scores, `compare` aggregates them.
 """
 
 from __future__ import annotations
@@ -24,21 +26,24 @@ if TYPE_CHECKING:
     from evobuild.evaluation.judge import Judge
     from evobuild.sandbox.params import Limits
 
-MOST_TURNS = 10
-"""Turns of an item at most: times that its benchmark may ask on."""
+MAX_TURNS = 10
+"""Maximum turns of an item: how often its benchmark may ask a follow-up."""
 
 Need = Literal["judge", "sandbox", "likelihoods"]
-"""What it needs beside replies: a judge, the sandbox, or a model that gives likelihoods."""
+"""What a benchmark needs besides replies: a judge, the sandbox, or a model that returns likelihoods."""
 
 FIGURE = pl.Schema({"unit": pl.String, "total": pl.Float64, "weight": pl.Float64})
-"""What a figure is computed from: sum of total / sum of weight. unit: what was drawn, mostly an item."""
+"""Schema of a metric before aggregation: its value is sum(total) / sum(weight). unit: what was sampled,
+mostly an item.
+"""
 
 
 class Settings(Section):
-    """What every benchmark takes; what is not given is as its authors have it.
+    """Settings of every benchmark; the defaults follow its authors.
 
-    benchmark: which, if the entry's name is another; `lm_eval:<task>` for one of lm-eval's. items: its file,
-    '' for data/raw/<benchmark>.parquet, which the stage fetch makes. limit: items drawn of it; null: all.
+    benchmark: its name, if the entry has another one; `lm_eval:<task>` for a task of lm-eval. items: file of
+    items; '' is data/raw/<benchmark>.parquet, which the stage fetch writes. limit: number of items to sample;
+    null: all.
     """
 
     benchmark: str = ""
@@ -49,15 +54,16 @@ class Settings(Section):
     top_p: Share = 1.0
 
     def sampling(self, seed: int, **others: Any) -> Sampling:
-        """How replies are drawn. others: fields of Sampling, such as n or stop."""
+        """Return how replies are sampled. others: fields of Sampling, such as n or stop."""
         return Sampling(self.temperature, self.top_p, self.max_tokens, seed=seed, **others)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item. id: unique in its benchmark, whatever the model. group: a subject, category or level, or ''.
+    """One item. id: unique in its benchmark, the same for all models. group: subject, category or level, or
+    ''.
 
-    content: its record, as its benchmark has read and checked it.
+    content: its record, parsed and checked by its benchmark.
     """
 
     id: str
@@ -65,12 +71,11 @@ class Item:
     content: Mapping[str, Any]
 
 
-class Ask(NamedTuple):
-    """One request to the model. messages: a chat, or one `text` message: a prompt as it stands, no template.
+class ModelRequest(NamedTuple):
+    """One request to the model. messages: a chat, or one `text` message: a raw prompt without chat template.
 
-    continuation: what is scored instead of a reply being written; None to write one. scored_as: see
-    ScoredAs. cut: leave out the beginning of a prompt that has no place in the model, which else loses the
-    item.
+    continuation: text to score instead of generating a reply; None: generate. scored_as: see ScoredAs. cut:
+    drop the beginning of a prompt that exceeds the context window; without it, such an item is rejected.
     """
 
     messages: tuple[Message, ...]
@@ -81,15 +86,15 @@ class Ask(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An item with what was asked and replied, in order; no reply has an error."""
+    """An item with its requests and replies, in order; no reply has an error."""
 
     item: Item
-    asks: tuple[Ask, ...]
+    asks: tuple[ModelRequest, ...]
     replies: tuple[Reply, ...]
 
 
 class Check(NamedTuple):
-    """One verdict on a reply, by name. value: 1 passed, 0 failed, or what was measured; None is unknown."""
+    """One verdict on a reply, by name. value: 1 passed, 0 failed, or a measured number; None: unknown."""
 
     name: str
     value: float | None
@@ -97,9 +102,9 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A reply with its score; None if that is unknown. part: the turn, or the sample, of its item, from 1.
+    """A reply with its score; None: unknown. part: number of the turn or sample in its item, from 1.
 
-    prompt: what was asked last. judgment: the judge's reply, '' without one.
+    prompt: the last user message. judgment: the judge's reply, '' without one.
     """
 
     item: Item
@@ -113,7 +118,9 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What scoring may use. limits: of the sandbox; judge: each only where a benchmark needs it."""
+    """What scoring may use. limits: of the sandbox. limits and judge are None where no benchmark needs
+    them.
+    """
 
     seed: int
     limits: Limits | None = None
@@ -124,14 +131,14 @@ S = TypeVar("S", bound=Settings)
 
 
 class Benchmark(ABC, Generic[S]):
-    """One benchmark with its settings. name: its entry in params. seed: of all that is drawn.
+    """One benchmark with its settings. name: its entry in params. seed: of all random choices.
 
-    settings_type: what its entry may hold. needs: see Need. prompts: templates of its own, below prompts/.
-    libraries: those of others that its scores depend on, by their names in requirements.lock.
-    headline: the figure that stands for it where there is room for one.
-    higher_is_better: of its figures. published_offset: what its authors' verdicts are above our scores.
-    has_rows: whether its items are rows of ours, as many as one likes; each is scored alone, as they are
-    asked and scored some at a time.
+    settings_type: schema of its entry. needs: see Need. prompts: its templates, below prompts/. libraries:
+    packages that its scores depend on, as named in requirements.lock. headline: the metric to show where
+    there is room for one. higher_is_better: whether larger metrics are better. published_offset: published
+    verdicts minus our scores. has_rows:
+    whether its items are rows of this pipeline; these may be many, so they are evaluated in batches, each on
+    its own.
     """
 
     settings_type: ClassVar[type[Settings]] = Settings
@@ -148,108 +155,112 @@ class Benchmark(ABC, Generic[S]):
 
     @property
     def items_file(self) -> str:
-        """The file that holds its items."""
+        """Return the file of its items."""
         return self.settings.items or f"data/raw/{self.settings.benchmark or self.name}.parquet"
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Every file that it reads, for the stage to depend on."""
+        """Return all files that it reads: dependencies of the stage."""
         return (self.items_file,)
 
-    def needed_libraries(self) -> tuple[str, ...]:
-        """Those of `libraries` without which its items cannot be scored."""
+    def list_libraries(self) -> tuple[str, ...]:
+        """Return those of `libraries` that its items need for scoring."""
         return self.libraries
 
     @abstractmethod
     def read_items(self) -> Iterable[Item]:
-        """Read all items, in the file's order. Raises BadInput naming place and field of what is none."""
+        """Read all items, in file order. Raises BadInput naming location and field of an invalid one."""
 
     @abstractmethod
-    def asks(self, item: Item, replies: Sequence[Reply]) -> Sequence[Ask]:
-        """What is asked of an item next, after the replies so far; nothing once it is whole.
+    def next_requests(self, item: Item, replies: Sequence[Reply]) -> Sequence[ModelRequest]:
+        """Return the next requests of an item, given the replies so far; none once it is complete.
 
-        Called with no reply first. All asks of one call are asked at once.
+        The first call passes no replies. All requests of one call are sent together.
         """
 
     @abstractmethod
-    def score(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
-        """Score every item that was answered: one or several rows for each, in any order."""
+    def score_items(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
+        """Score every answered item: yield at least one row for each, in any order."""
 
     def references(self, item: Item) -> tuple[str, ...]:
-        """Answers that a judge of two models goes by, turn by turn; none where an item has none."""
+        """Return reference answers, turn by turn, for a judge of two models; empty for an item without."""
         return ()
 
-    def most_asks(self, item: Item) -> int:
-        """Requests to the model that an item takes at most, for the plan; one that is asked on says more."""
-        return len(self.asks(item, ()))
+    def max_requests(self, item: Item) -> int:
+        """Return the maximum number of requests for an item, for `plan`; override for follow-ups."""
+        return len(self.next_requests(item, ()))
 
-    def most_questions(self, item: Item) -> int:
-        """Questions to the judge that an item takes at most, retries aside, for the plan."""
+    def max_judge_calls(self, item: Item) -> int:
+        """Return the maximum number of judge calls for an item, retries aside, for `plan`."""
         return int("judge" in self.needs)
 
-    def figures(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        """What comes of the scores, by name: a table of FIGURE each. rows: of EVALUATION, this benchmark's.
+    def compute_metrics(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Compute metrics by name, each a table of FIGURE. rows: EVALUATION rows of this benchmark.
 
-        Instance: {"accuracy": one row an item, total its score, weight 1}.
+        Example: {"accuracy": one row per item, total its score, weight 1}.
         """
-        return {self.headline: mean_of(rows, pl.col("score"))}
+        return {self.headline: item_means(rows, pl.col("score"))}
 
     def scale(self, figure: str) -> tuple[float, float] | None:
-        """Give the least and the largest value of a figure, where they are known; shares need none."""
+        """Return the least and the largest value of a metric, if known; None for shares and unbounded
+        values.
+        """
         return None
 
 
-def mean_of(rows: pl.DataFrame, value: pl.Expr) -> pl.DataFrame:
-    """The figure that is the mean over items of the mean of a value over an item's rows; null is left out."""
+def item_means(rows: pl.DataFrame, value: pl.Expr) -> pl.DataFrame:
+    """Compute the metric that averages a value over items, each the mean of its rows; nulls are ignored."""
     found = rows.select(unit="item", value=value.cast(pl.Float64)).drop_nulls()
     means = found.group_by("unit").agg(total=pl.col("value").mean()).sort("unit")
     return means.select("unit", "total", weight=pl.lit(1.0))
 
 
-def check_mean(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The figure that is the mean over items of a check, by its name; unknown ones are left out."""
-    return mean_of(rows, check_value(name))
+def average_check(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Compute the metric that averages a check over items, by the check's name; unknown values are
+    ignored.
+    """
+    return item_means(rows, check_value_expr(name))
 
 
-def unknown_share(rows: pl.DataFrame) -> pl.DataFrame:
-    """The figure that is the share of rows whose score is unknown."""
+def compute_unknown_share(rows: pl.DataFrame) -> pl.DataFrame:
+    """Compute the metric that is the share of rows with unknown score."""
     unknown = pl.col("score").is_null().cast(pl.Float64)
     return rows.group_by(unit="item").agg(total=unknown.sum(), weight=pl.len().cast(pl.Float64)).sort("unit")
 
 
-def check_value(name: str) -> pl.Expr:
-    """The value of a check of a row; null if it has none of this name."""
+def check_value_expr(name: str) -> pl.Expr:
+    """Build the expression for a row's value of a check; null if the row lacks it."""
     named = pl.col("checks").list.eval(
         pl.when(pl.element().struct.field("name") == name).then(pl.element().struct.field("value"))
     )
     return named.list.drop_nulls().list.first()
 
 
-def last_prompt(ask: Ask) -> str:
-    """What an ask asks: its last message."""
+def last_message(ask: ModelRequest) -> str:
+    """Return the text of the last message of a request."""
     return ask.messages[-1].content
 
 
-def user(text: str) -> tuple[Message, ...]:
-    """A chat of one user turn."""
+def user_chat(text: str) -> tuple[Message, ...]:
+    """Build a chat of one user turn."""
     return (Message("user", text),)
 
 
-def plain_text(text: str) -> tuple[Message, ...]:
-    """A prompt as it stands, without a chat template."""
+def raw_prompt(text: str) -> tuple[Message, ...]:
+    """Build a prompt that is sent verbatim, without chat template."""
     return (Message("text", text),)
 
 
-def drawn_items(items: Iterable[Item], limit: int | None, seed: int) -> Iterable[Item]:
-    """Draw items by a hash of their ids and keep their order; all without a limit."""
+def sample_items(items: Iterable[Item], limit: int | None, seed: int) -> Iterable[Item]:
+    """Sample items by a hash of their ids and keep their order; without a limit, return all."""
     if limit is None:
         return items
     drawn = draw_lowest(enumerate(items), limit, seed, "evaluate", lambda each: each[1].id)
     return [item for _, item in sorted(drawn, key=itemgetter(0))]
 
 
-def required_text(record: Record, field: str, place: str) -> str:
-    """The text of a field that must hold some. Raises BadInput with the place if it does not."""
+def require_text(record: Record, field: str, place: str) -> str:
+    """Return the text of a field. Raises BadInput with the location if it is missing, empty or not text."""
     value = record.get(field)
     if isinstance(value, str) and value.strip():
         return value
@@ -257,12 +268,12 @@ def required_text(record: Record, field: str, place: str) -> str:
     raise BadInput(f"{place}: '{field}' is {found}; expected text")
 
 
-def unique_items(items: Iterable[tuple[str, Item]], file: str) -> list[Item]:
-    """Gather items with their places. Raises BadInput if an id stands twice, or there is none."""
+def collect_items(items: Iterable[tuple[str, Item]], file: str) -> list[Item]:
+    """Collect items with their locations. Raises BadInput for a duplicate id, or if there is no item."""
     found: dict[str, Item] = {}
     for place, item in items:
         if item.id in found:
-            raise BadInput(f"{place}: the item {item.id!r} is given twice")
+            raise BadInput(f"{place}: duplicate item {item.id!r}; expected unique ids")
         found[item.id] = item
     if not found:
         raise BadInput(f"{file}: holds no item; expected at least one")

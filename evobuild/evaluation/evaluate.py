@@ -1,4 +1,6 @@
-"""One model on every benchmark: ask, score, and keep a row for each reply; a lost item has its reason."""
+"""Evaluate one model on every benchmark: generate, score, and return one row per reply; rejected items have a
+reason.
+"""
 
 from __future__ import annotations
 
@@ -15,28 +17,30 @@ from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.core.rejects import REJECTS, Reject, ledger
 from evobuild.core.tables import Columns
 from evobuild.evaluation.benchmark import (
-    MOST_TURNS,
+    MAX_TURNS,
     Answer,
-    Ask,
     Benchmark,
     Item,
+    ModelRequest,
     Scored,
     Tools,
-    drawn_items,
+    sample_items,
 )
 
 NOTHING_TO_ASK = "nothing to ask"
 ROWS = 16_384
-"""Rows of ours that are asked and scored at once."""
+"""Rows that a batch holds of a benchmark of pipeline rows: they may be millions, and memory holds one
+batch.
+"""
 
 
 @dataclass(slots=True)
-class _Open:
-    """An item that is being asked: what was asked and replied so far."""
+class _PendingItem:
+    """An item in progress: its requests and replies so far."""
 
     benchmark: Benchmark[Any]
     item: Item
-    asks: list[Ask] = field(default_factory=list)
+    asks: list[ModelRequest] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     lost: Reject | None = None
 
@@ -46,7 +50,9 @@ class _Open:
 
 
 class Evaluation(NamedTuple):
-    """What comes of a model: a row of EVALUATION for each reply, the rejects, and the items that came in."""
+    """Hold the results of a model: EVALUATION rows, one per reply; rejects; and the number of items by
+    benchmark.
+    """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
@@ -56,15 +62,17 @@ class Evaluation(NamedTuple):
 def evaluate_model(
     name: str, benchmarks: Sequence[Benchmark[Any]], model: ChatBackend, tools: Tools
 ) -> Evaluation:
-    """Ask a model every item of every benchmark and score the replies.
+    """Call a model for every item of every benchmark and score the replies.
 
-    name: of the model, as the rows have it.
+    Args:
+        name: the model's name in the rows.
 
-    Raises UserError where a file, the model or the judge cannot be used.
+    Raises:
+        UserError: a file, the model or the judge cannot be used.
     """
     kept, lost, items = Columns(EVALUATION), Columns(REJECTS), Counter[str]()
-    for opened in _portions(benchmarks):
-        _ask_all(opened, model)
+    for opened in _split_batches(benchmarks):
+        _request_all(opened, model)
         for each in opened:
             items[each.benchmark.name] += 1
             if each.lost:
@@ -75,48 +83,52 @@ def evaluate_model(
                 for each in opened
                 if each.benchmark is benchmark and each.lost is None
             ]
-            for scored in _scored(benchmark, answers, tools):
-                kept.append(_row(name, benchmark.name, scored))
+            for scored in _score_benchmark(benchmark, answers, tools):
+                kept.append(_evaluation_row(name, benchmark.name, scored))
     return Evaluation(kept.frame(), lost.frame(), dict(items))
 
 
-def _portions(benchmarks: Sequence[Benchmark[Any]]) -> Iterator[list[_Open]]:
-    """Items that are asked and scored together: all there are, but for those of benchmarks that have rows."""
+def _split_batches(benchmarks: Sequence[Benchmark[Any]]) -> Iterator[list[_PendingItem]]:
+    """Yield batches of items: one with all items, more only for benchmarks of pipeline rows."""
     streams = [
-        (benchmark, iter(drawn_items(benchmark.read_items(), benchmark.settings.limit, benchmark.seed)))
+        (benchmark, iter(sample_items(benchmark.read_items(), benchmark.settings.limit, benchmark.seed)))
         for benchmark in benchmarks
     ]
     while opened := [
-        _Open(benchmark, item)
+        _PendingItem(benchmark, item)
         for benchmark, items in streams
         for item in islice(items, ROWS if benchmark.has_rows else None)
     ]:
         yield opened
 
 
-def _ask_all(opened: Iterable[_Open], model: ChatBackend) -> None:
-    """Ask turn by turn: all items at once, so that the engine stays full."""
+def _request_all(opened: Iterable[_PendingItem], model: ChatBackend) -> None:
+    """Generate replies turn by turn: all items together, so that the engine's batches stay full."""
     going = list(opened)
-    for _ in range(MOST_TURNS):
-        asked: dict[str, tuple[_Open, int]] = {}
+    for _ in range(MAX_TURNS):
+        asked: dict[str, tuple[_PendingItem, int]] = {}
         replies: dict[str, dict[int, Reply]] = defaultdict(dict)
-        for reply in model.generate(_requests(going, asked)):
+        for reply in model.generate(_next_requests(going, asked)):
             each, number = asked[reply.key]
             replies[each.id][number] = reply
         going = [each for each in going if each.id in replies]
         for each in going:
             own = replies[each.id]
             each.replies += [own[number] for number in sorted(own)]
-            each.lost = next((_reject(each.id, reply) for reply in each.replies if _fails(reply)), None)
+            each.lost = next(
+                (_make_reject(each.id, reply) for reply in each.replies if _has_failed(reply)), None
+            )
         going = [each for each in going if each.lost is None]
         if not going:
             return
-    raise AssertionError(f"an item of {going[0].benchmark.name} has more than {MOST_TURNS} turns")
+    raise AssertionError(f"an item of {going[0].benchmark.name} has more than {MAX_TURNS} turns")
 
 
-def _requests(going: Iterable[_Open], asked: dict[str, tuple[_Open, int]]) -> Iterator[Request]:
+def _next_requests(
+    going: Iterable[_PendingItem], asked: dict[str, tuple[_PendingItem, int]]
+) -> Iterator[Request]:
     for each in going:
-        asks = each.benchmark.asks(each.item, each.replies)
+        asks = each.benchmark.next_requests(each.item, each.replies)
         if not asks and not each.replies:
             each.lost = Reject(each.id, NOTHING_TO_ASK, "", "")
         for number, ask in enumerate(asks, len(each.asks)):
@@ -127,27 +139,27 @@ def _requests(going: Iterable[_Open], asked: dict[str, tuple[_Open, int]]) -> It
         each.asks += asks
 
 
-def _fails(reply: Reply) -> bool:
+def _has_failed(reply: Reply) -> bool:
     return reply.error is not None or reply.finish == "content_filter"
 
 
-def _reject(identity: str, reply: Reply) -> Reject:
-    """Why an item is lost: its prompt has no place, the model gives no likelihoods, or the call failed."""
+def _make_reject(identity: str, reply: Reply) -> Reject:
+    """Build the reject of an item; its reason is a known beginning of the error, else "model error"."""
     error = reply.error or "content filter"
     known = ("prompt too long", "no likelihoods", "no chat template", "content filter")
     reason = next((each for each in known if error.startswith(each)), "model error")
     return Reject(identity, reason, error, reply.kept)
 
 
-def _scored(benchmark: Benchmark[Any], answers: Sequence[Answer], tools: Tools) -> list[Scored]:
-    """Score what was answered. Raises ValueError if an item is left out: that is a bug of its benchmark."""
-    found = list(benchmark.score(answers, tools)) if answers else []
+def _score_benchmark(benchmark: Benchmark[Any], answers: Sequence[Answer], tools: Tools) -> list[Scored]:
+    """Score the answers. Raises ValueError if an item has no score: a bug of its benchmark."""
+    found = list(benchmark.score_items(answers, tools)) if answers else []
     if missing := {each.item.id for each in answers} - {each.item.id for each in found}:
         raise ValueError(f"{benchmark.name} gives no score for {len(missing)} items, such as {min(missing)}")
     return found
 
 
-def _row(model: str, benchmark: str, scored: Scored) -> tuple[Any, ...]:
+def _evaluation_row(model: str, benchmark: str, scored: Scored) -> tuple[Any, ...]:
     checks = [{"name": check.name, "value": check.value} for check in scored.checks]
     return (
         f"{benchmark}/{scored.item.id}/{scored.part}",
@@ -164,10 +176,11 @@ def _row(model: str, benchmark: str, scored: Scored) -> tuple[Any, ...]:
     )
 
 
-def evaluation_counts(found: Evaluation, tools: Tools) -> dict[str, Any]:
-    """Count items in, out and lost, each benchmark's, and what the judge said that could not be read.
+def count_evaluation(found: Evaluation, tools: Tools) -> dict[str, Any]:
+    """Count items in, out and rejected, by benchmark, and the judge's unparsed replies.
 
-    Raises ValueError if they do not add up: a bug of ours.
+    Raises:
+        ValueError: they do not add up, which is a bug.
     """
     items = found.rows.select("benchmark", "item").unique()
     counts = ledger(sum(found.items.values()), items.height, found.rejects)

@@ -1,7 +1,7 @@
-"""The marks that fence texts of models off in a judge's prompt, so that no text ends its own part.
+"""Make marks that fence model texts in a judge's prompt, so that no text can end its own section.
 
-A mark follows from the texts themselves: whoever writes one of them would have to know the mark, and would
-change it by writing it. The same texts have the same mark, so that a reply is found again in the cache.
+A mark is a hash of the texts: a text that contained its mark would change it. Equal texts have equal marks,
+so that the reply cache answers a repeated request.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from hashlib import blake2b
 from itertools import count
 
 
-def mark_of(texts: Iterable[str]) -> str:
-    """Give eight hexadecimal digits that stand in none of the texts, e.g. '5f03ac1e'. Order counts."""
+def make_fence_mark(texts: Iterable[str]) -> str:
+    """Return eight hexadecimal digits that occur in none of the texts, e.g. '5f03ac1e'. Order counts."""
     parts = list(texts)
     whole = "\0".join(parts).encode("utf-8", "surrogatepass")
     marks = (blake2b(whole, digest_size=4, salt=number.to_bytes(8, "big")).hexdigest() for number in count())

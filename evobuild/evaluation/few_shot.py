@@ -1,10 +1,11 @@
-"""Benchmarks whose items are problems, asked alone or after worked examples, as a chat or as a raw prompt.
+"""Define benchmarks of problems with optional worked examples, asked as a chat or as a raw prompt.
 
-    chat        each example is a turn of the user and one of the assistant; 0 examples unless settings say so
-    completion  one text that the model continues, without a chat template; as many examples as is usual
+    chat        each example is a user turn and an assistant turn; 0 examples unless settings name a number
+    completion  one text that the model continues, without chat template; by default the usual number of
+    examples
 
-Examples are records like the items', with their worked answers: those of ours lie in
-data/raw/benchmarks/examples, and a file of the benchmark's own training set can be given instead.
+Examples are records like the items', with worked answers. Ours are in data/raw/benchmarks/examples;
+`examples` names another file, such as the benchmark's own training set.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from evobuild.core.chat import Message, Reply
 from evobuild.core.errors import BadInput
 from evobuild.core.params import FewOrNone
 from evobuild.core.prompts import render_prompt
-from evobuild.evaluation.benchmark import Ask, Benchmark, Item, Settings, plain_text, unique_items, user
+from evobuild.evaluation.benchmark import (
+    Benchmark,
+    Item,
+    ModelRequest,
+    Settings,
+    collect_items,
+    raw_prompt,
+    user_chat,
+)
 from evobuild.seeds.fields import Record
 from evobuild.seeds.records import read_records
 
@@ -27,9 +36,9 @@ OURS = "data/raw/benchmarks/examples"
 
 
 class FewShot(Settings):
-    """prompt: see above. shots: examples before an item; null: 0 of a chat, else as many as is usual.
+    """prompt: see above. shots: examples before an item; null: 0 in a chat, else the usual number.
 
-    examples: a file of worked examples, '' for ours; its first ones are taken.
+    examples: a file of worked examples, '' for ours; its first ones are used.
     """
 
     prompt: Literal["chat", "completion"] = "chat"
@@ -41,9 +50,9 @@ S = TypeVar("S", bound=FewShot)
 
 
 class FewShotBenchmark(Benchmark[S]):
-    """One turn: the problem, after its examples. prompts: the template of a chat's turn, and of a completion.
+    """Ask one turn: the problem, after its examples. prompts: templates of a chat's turn and of a completion.
 
-    usual_shots: of a completion. stop: what begins the next problem, where a completion ends.
+    usual_shots: of a completion. stop: beginnings of the next problem, where a completion ends.
     """
 
     usual_shots: ClassVar[int]
@@ -51,49 +60,51 @@ class FewShotBenchmark(Benchmark[S]):
 
     @abstractmethod
     def read_item(self, record: Record, place: str, number: int) -> Item:
-        """Read one record, number from 0. Raises BadInput naming place and field of what is none."""
+        """Parse one record, number from 0. Raises BadInput naming location and field of an invalid one."""
 
     @abstractmethod
-    def worked(self, item: Item) -> str:
-        """The worked answer of an example, as a model is to write its own."""
+    def worked_answer(self, item: Item) -> str:
+        """Return the worked answer of an example, in the form that the model is to write."""
 
-    def asked(self, item: Item) -> dict[str, Any]:
-        """What the templates are given of an item."""
+    def template_values(self, item: Item) -> dict[str, Any]:
+        """Return the values that an item gives to the templates."""
         return dict(item.content)
 
     @property
     def kind(self) -> str:
-        """The benchmark, whatever its entry is called."""
+        """Return the benchmark's own name, whatever its entry is called."""
         return self.settings.benchmark or self.name
 
     @property
     def shots(self) -> int:
-        """How many examples stand before an item."""
+        """Return the number of examples before an item."""
         usual = 0 if self.settings.prompt == "chat" else self.usual_shots
         return usual if self.settings.shots is None else self.settings.shots
 
     @property
     def examples_file(self) -> str:
-        """The file of worked examples."""
+        """Return the file of worked examples."""
         return self.settings.examples or f"{OURS}/{self.kind}.jsonl"
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The items and, if any are shown, the examples."""
+        """Return the file of items and, if any are shown, that of examples."""
         return (self.items_file, self.examples_file) if self.shots else (self.items_file,)
 
     def read_items(self) -> list[Item]:
-        """Read all items, in the file's order. Raises BadInput naming place and field of what is none."""
-        return unique_items(self._read(self.items_file), self.items_file)
+        """Read all items, in file order. Raises BadInput naming location and field of an invalid one."""
+        return collect_items(self._read_records(self.items_file), self.items_file)
 
-    def _read(self, file: str) -> list[tuple[str, Item]]:
+    def _read_records(self, file: str) -> list[tuple[str, Item]]:
         records = enumerate(read_records(Path(file)))
         return [(place, self.read_item(record, place, number)) for number, (place, record) in records]
 
     @cached_property
     def examples(self) -> list[Item]:
-        """The examples that are shown. Raises BadInput if the file holds fewer."""
-        found = [item for _, item in self._read(self.examples_file)][: self.shots] if self.shots else []
+        """Return the examples to show. Raises BadInput if the file holds fewer."""
+        found = (
+            [item for _, item in self._read_records(self.examples_file)][: self.shots] if self.shots else []
+        )
         if len(found) < self.shots:
             raise BadInput(
                 f"{self.examples_file}: holds {len(found)} examples, and shots of {self.name} is "
@@ -101,11 +112,11 @@ class FewShotBenchmark(Benchmark[S]):
             )
         return found
 
-    def asks(self, item: Item, replies: Sequence[Reply]) -> Sequence[Ask]:
+    def next_requests(self, item: Item, replies: Sequence[Reply]) -> Sequence[ModelRequest]:
         """Ask for the solution, once."""
         if replies:
             return ()
-        return (Ask(self._messages(item), self._sampling()),)
+        return (ModelRequest(self._messages(item), self._sampling()),)
 
     def _sampling(self) -> Any:
         stop = self.stop if self.settings.prompt == "completion" else ()
@@ -114,16 +125,18 @@ class FewShotBenchmark(Benchmark[S]):
     def _messages(self, item: Item) -> tuple[Message, ...]:
         chat, completion = self.prompts
         if self.settings.prompt == "completion":
-            examples = [{**self.asked(each), "worked": self.worked(each)} for each in self.examples]
-            return plain_text(render_prompt(completion, examples=examples, **self.asked(item)))
+            examples = [
+                {**self.template_values(each), "worked": self.worked_answer(each)} for each in self.examples
+            ]
+            return raw_prompt(render_prompt(completion, examples=examples, **self.template_values(item)))
         turns: list[Message] = []
         for each in self.examples:
-            turns += user(render_prompt(chat, **self.asked(each)))
-            turns.append(Message("assistant", self.worked(each)))
-        return (*turns, *user(render_prompt(chat, **self.asked(item))))
+            turns += user_chat(render_prompt(chat, **self.template_values(each)))
+            turns.append(Message("assistant", self.worked_answer(each)))
+        return (*turns, *user_chat(render_prompt(chat, **self.template_values(item))))
 
     def reply_text(self, reply: Reply) -> str:
-        """A reply as it is scored: of a completion, what stands before the next problem begins."""
+        """Return the part of a reply to score: a completion ends where the next problem begins."""
         text = reply.text
         if self.settings.prompt == "completion":
             for stop in self.stop:
@@ -131,7 +144,7 @@ class FewShotBenchmark(Benchmark[S]):
         return text
 
 
-def record_id(record: Record, fields: Sequence[str], number: int) -> str:
-    """The id of a record by the first of the fields that it has, else its number in the file, from 0."""
+def find_record_id(record: Record, fields: Sequence[str], number: int) -> str:
+    """Return the id of a record: the first of the fields that it has, else its number in the file, from 0."""
     found = (record[field] for field in fields if isinstance(record.get(field), str | int))
     return str(next(found, number))

@@ -1,9 +1,9 @@
 r"""The final answer of a worked solution: the last `\boxed{…}`, a number after `####`, or the last number.
 
-Numbers are read as people write them: 1,450,000; $18.00; -5; 45%; 3/4; \frac{3}{4}; 2{,}125. A number is
-its value alone, whatever its unit. One of more than LONGEST_NUMBER characters is none. What follows `####` is
-read by the expression of GSM8K's authors (openai/grade-school-math, grade_school_math/dataset.py): behind the
-first `#### ` with a number, without its commas.
+Numbers are parsed as people write them: 1,450,000; $18.00; -5; 45%; 3/4; \frac{3}{4}; 2{,}125. Units are
+ignored, and numbers of more than LONGEST_NUMBER characters. The number after `####` is parsed by the
+expression of GSM8K's authors (openai/grade-school-math, grade_school_math/dataset.py): after the first `####
+` with a number, without its commas.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import deque
 from fractions import Fraction
 
 LONGEST_NUMBER = 100
-"""Characters of a number; an answer is shorter."""
+"""Maximum characters of a number: longer ones are not answers, and would take long to parse."""
 
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?!\d)|\d+"
 _NUMBER = re.compile(
@@ -29,9 +29,9 @@ _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _LATEX = (("\\,", ""), ("\\!", ""), ("{,}", ","), ("\\$", "$"), ("\\%", "%"), ("\\\\", " "))
 
 
-def last_boxed(text: str) -> str | None:
-    r"""What the last \boxed{…} or \fbox{…} of a text holds, braces within braces; None if none is closed."""
-    found = _last(_BOXED, text)
+def find_last_boxed(text: str) -> str | None:
+    r"""Return the content of the last \boxed{…} or \fbox{…}, braces nested; None if none is closed."""
+    found = _last_match(_BOXED, text)
     if found is None:
         return None
     depth = 0
@@ -42,46 +42,46 @@ def last_boxed(text: str) -> str | None:
     return None
 
 
-def last_number(text: str) -> Fraction | None:
-    """The last number of a text."""
-    return _value(_last(_NUMBER, _plain(text)))
+def read_last_number(text: str) -> Fraction | None:
+    """Parse the last number of a text."""
+    return _parse_number(_last_match(_NUMBER, _strip_latex(text)))
 
 
-def hash_number(text: str) -> Fraction | None:
-    """The number after `####`, as GSM8K's own solutions end; None of dots and commas alone."""
-    written = hash_text(text)
+def read_hash_number(text: str) -> Fraction | None:
+    """Parse the number after `####`, as GSM8K's solutions end; None if it is dots and commas alone."""
+    written = find_hash_text(text)
     if written is None or len(written) > LONGEST_NUMBER or not _PLAIN_NUMBER.fullmatch(written):
         return None
     return Fraction(written.rstrip("."))
 
 
-def hash_text(text: str) -> str | None:
-    """What the authors' expression finds after `####`, commas left out: 12596 of `#### 125,96`."""
+def find_hash_text(text: str) -> str | None:
+    """Return what the authors' expression finds after `####`, without commas: 12596 of `#### 125,96`."""
     found = _OFFICIAL.search(text)
     return found[1].replace(",", "") if found else None
 
 
-def boxed_number(text: str) -> Fraction | None:
-    r"""The number in the last \boxed{…}: of an equation the right side's, of a quantity without its unit."""
-    boxed = last_boxed(text)
+def read_boxed_number(text: str) -> Fraction | None:
+    r"""Parse the number in the last \boxed{…}: of an equation the right side, of a quantity without unit."""
+    boxed = find_last_boxed(text)
     if boxed is None:
         return None
-    # The first: the 2 of square metres is no answer.
-    return _value(_NUMBER.search(_plain(boxed).rpartition("=")[2]))
+    # Take the first number: the 2 of `m^2` is not the answer.
+    return _parse_number(_NUMBER.search(_strip_latex(boxed).rpartition("=")[2]))
 
 
-def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+def _last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     return next(iter(deque(pattern.finditer(text), 1)), None)
 
 
-def _plain(text: str) -> str:
-    """A text without what LaTeX puts into numbers."""
+def _strip_latex(text: str) -> str:
+    """Replace the LaTeX that occurs in numbers."""
     for written, plain in _LATEX:
         text = text.replace(written, plain)
     return _FRACTION.sub(r"\1/\2", text)
 
 
-def _value(found: re.Match[str] | None) -> Fraction | None:
+def _parse_number(found: re.Match[str] | None) -> Fraction | None:
     if found is None or len(found[0]) > LONGEST_NUMBER:
         return None
     value = Fraction(found["number"].replace(",", ""))

@@ -1,9 +1,8 @@
-"""Replies and judgments that were written elsewhere, in place of a model and of a judge.
+"""Replace the model and the judge by replies and judgments that were written elsewhere.
 
-A file has one record for an item: its id, and `reply`, a text or the list of all turns or samples. They
-answer what the benchmark asks, in its order; one that is null is an empty text, which no scorer takes for
-right. An item without a record is not answered; a record of no item,
-a second one of an item, and more or fewer replies than are asked for are errors.
+A file has one record per item: its id, and `reply`, a text or the list of all turns or samples, in the order
+of the benchmark's requests. null is an empty text, which no scorer accepts. An item without a record stays
+unanswered. A record of an unknown item, a second record of an item, and a wrong number of replies are errors.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from evobuild.seeds.fields import Record, field_kind, json_kind, listed_fields
 from evobuild.seeds.records import read_records
 
 ID_FIELDS = ("id", "task_id", "unique_id", "key", "question_id", "example_id")
-"""Where the id of a reply may stand: ours, and those of the benchmarks' own files."""
+"""Fields that may hold the id of a reply: ours, and those of the benchmarks' own files."""
 REPLY = "reply"
 NO_REPLY = "no reply was given"
 
 
-class Given(NamedTuple):
-    """The replies to an item. place: of their record. verdict: what was published of them, as it stands."""
+class ItemReplies(NamedTuple):
+    """The replies to an item. place: location of their record. verdict: the published verdict, unparsed."""
 
     place: str
     texts: tuple[str, ...]
@@ -36,58 +35,58 @@ class Given(NamedTuple):
 
 def read_replies(
     path: Path, ids: Sequence[str] = ID_FIELDS, field: str = REPLY, verdict: str | None = None
-) -> Iterator[tuple[str, Given]]:
+) -> Iterator[tuple[str, ItemReplies]]:
     """Read a file of replies, each with its id, from the first of the fields that its record has.
 
-    verdict: the field of what was published of a reply.
+    verdict: the field of the published verdict.
 
-    Raises BadInput at a record without id, reply or verdict.
+    Raises BadInput for a record without id, reply or verdict.
     """
     for place, record in read_records(path):
         if verdict is not None and verdict not in record:
             raise BadInput(f"{place}: '{verdict}' is missing; expected a verdict, or leave --verdict out")
-        told = record[verdict] if verdict else None
-        yield _identity(record, ids, place), Given(place, _texts(record, field, place), told)
+        published = record[verdict] if verdict else None
+        yield _read_id(record, ids, place), ItemReplies(place, _read_texts(record, field, place), published)
 
 
-def _identity(record: Record, ids: Sequence[str], place: str) -> str:
+def _read_id(record: Record, ids: Sequence[str], place: str) -> str:
     found = next((record[name] for name in ids if record.get(name) is not None), None)
     if isinstance(found, str | int) and not isinstance(found, bool):
         return str(found)
-    held = listed_fields(record) if found is None else json_kind(found)
-    raise BadInput(f"{place}: no id in {' or '.join(ids)}, but {held}; expected that of an item")
+    found_instead = listed_fields(record) if found is None else json_kind(found)
+    raise BadInput(f"{place}: no id in {' or '.join(ids)}, but {found_instead}; expected that of an item")
 
 
-def _texts(record: Record, field: str, place: str) -> tuple[str, ...]:
+def _read_texts(record: Record, field: str, place: str) -> tuple[str, ...]:
     found = record.get(field)
     values = found if isinstance(found, list) else [found]
     texts = tuple(each or "" for each in values if isinstance(each, str | None))
     if field in record and texts and len(texts) == len(values):
         return texts
-    held = field_kind(record, field)
-    raise BadInput(f"{place}: '{field}' is {held}; expected text, or a list of texts: turns or samples")
+    kind = field_kind(record, field)
+    raise BadInput(f"{place}: '{field}' is {kind}; expected text, or a list of texts: turns or samples")
 
 
-def refused(benchmark: Benchmark[Any]) -> UserError:
-    """Say that replies are of no use to a benchmark."""
+def likelihoods_error(benchmark: Benchmark[Any]) -> UserError:
+    """Build the error for a benchmark that replies cannot score."""
     return UserError(
-        f"{benchmark.name} is scored by the likelihoods that a model gives to answers, which no reply tells; "
+        f"{benchmark.name} is scored by the likelihoods that a model gives to answers, which replies lack; "
         "evaluate the model itself"
     )
 
 
 class GivenReplies:
-    """Answers a benchmark's asks with replies by item id."""
+    """Answer a benchmark's requests with given replies, by item id."""
 
-    def __init__(self, benchmark: Benchmark[Any], replies: Mapping[str, Given]) -> None:
+    def __init__(self, benchmark: Benchmark[Any], replies: Mapping[str, ItemReplies]) -> None:
         self._benchmark, self._replies = benchmark, replies
         self._used = dict.fromkeys(replies, 0)
 
     def generate(self, requests: Iterable[Request], /) -> Iterator[Reply]:
-        """Give the next replies of each request's item. Raises UserError where only a model can answer."""
+        """Yield the next replies of each request's item. Raises UserError if a request needs likelihoods."""
         for request in requests:
             if request.continuation is not None:
-                raise refused(self._benchmark)
+                raise likelihoods_error(self._benchmark)
             yield self._reply(request)
 
     def _reply(self, request: Request) -> Reply:
@@ -105,7 +104,7 @@ class GivenReplies:
         return with_answer_alone(Reply(request.key, choices, 0))
 
     def refuse_unused(self) -> None:
-        """Raise BadInput if an item that was asked has more replies than were asked for."""
+        """Raise BadInput if an answered item has more replies than requests."""
         for item, given in self._replies.items():
             if 0 < self._used[item] < len(given.texts):
                 count = len(given.texts)
@@ -115,15 +114,15 @@ class GivenReplies:
                 )
 
 
-def by_item(
-    benchmark: Benchmark[Any], replies: Iterable[tuple[str, Given]], field: str | None = None
-) -> dict[str, Given]:
-    """Find the item of each reply. field: of the items, whose value replies name instead of the id.
+def match_items(
+    benchmark: Benchmark[Any], replies: Iterable[tuple[str, ItemReplies]], field: str | None = None
+) -> dict[str, ItemReplies]:
+    """Map item ids to their replies. field: item field that identifies replies, if not the id.
 
-    Raises BadInput at a reply of no item, or at a second one of an item.
+    Raises BadInput for a reply of an unknown item, or a second reply to an item.
     """
-    items = {_named(item, field): item.id for item in benchmark.read_items()}
-    found: dict[str, Given] = {}
+    items = {_reply_name(item, field): item.id for item in benchmark.read_items()}
+    found: dict[str, ItemReplies] = {}
     for identity, given in replies:
         if identity not in items:
             raise BadInput(
@@ -140,19 +139,19 @@ def by_item(
     return found
 
 
-def _named(item: Item, field: str | None) -> str:
+def _reply_name(item: Item, field: str | None) -> str:
     value = item.content.get(field) if field else None
     return str(value) if isinstance(value, str | int) else item.id
 
 
 class GivenJudgments:
-    """Answers the judge's questions with replies by their keys; what has none stays unread."""
+    """Answer the judge's questions with given replies, by key; questions without one stay unparsed."""
 
-    def __init__(self, judgments: Mapping[str, Given]) -> None:
+    def __init__(self, judgments: Mapping[str, ItemReplies]) -> None:
         self._judgments, self._asked = judgments, set[str]()
 
     def generate(self, requests: Iterable[Request], /) -> Iterator[Reply]:
-        """Give what was said to each question."""
+        """Yield the given judgment of each question."""
         for request in requests:
             self._asked.add(request.key)
             given = self._judgments.get(request.key)
@@ -160,7 +159,7 @@ class GivenJudgments:
             yield with_answer_alone(Reply(request.key, choices, 0, None if given else NO_REPLY))
 
     def refuse_unused(self) -> None:
-        """Raise BadInput if there is a judgment of what was not asked."""
+        """Raise BadInput if there is a judgment of a question that was not asked."""
         for key, given in self._judgments.items():
             if key not in self._asked:
                 asked = f"those asked are such as {min(self._asked)!r}" if self._asked else "none was asked"

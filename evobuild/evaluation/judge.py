@@ -1,9 +1,10 @@
-"""The judge of benchmarks: questions in, readings out; what cannot be read is asked for again, then unknown.
+"""Call the judge of benchmarks: questions in, parsed values out; an unparsable reply is retried, then
+unknown.
 
-A call that fails is not asked again: the engine has tried it often enough, and the next run asks the same.
+A failed call is not retried here: the engine has retried it already, and the next run repeats the request.
 
-A reply that cannot be read is never a score, a tie or a -1: it stays unknown, and is counted. If more than
-`evaluate.unparsed` of the judge's replies are so, the run stops with the commonest of them.
+An unparsed reply is never a score, a tie or a -1: it stays unknown and is counted. If the share of such
+replies exceeds `evaluate.unparsed`, the run stops and shows the most common ones.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from evobuild.models.planning import PLANNED
 V = TypeVar("V")
 
 RETRY_TEMPERATURE = 0.7
-"""Of what is asked again: greedily, the judge would say the same."""
+"""Minimum temperature of retries: a greedy judge would repeat its reply."""
 SHOWN = 3
-"""Of the commonest unreadable replies."""
+"""Number of common unparsed replies in the error."""
 SHOWN_CHARACTERS = 100
 
 
 class Question(NamedTuple):
     """One question to the judge. key: unique in its benchmark.
 
-    logprobs: of so many tokens at each position, and their texts.
+    logprobs: number of most probable tokens to return at each position, with their texts.
     """
 
     key: str
@@ -39,7 +40,9 @@ class Question(NamedTuple):
 
 
 class Judgment(NamedTuple, Generic[V]):
-    """What a judge said. value: as it was read; None if it could not be. text: its last reply."""
+    """The judge's reply. value: the parsed one; None if it could not be parsed. text: the last raw
+    reply.
+    """
 
     value: V | None
     text: str
@@ -47,7 +50,9 @@ class Judgment(NamedTuple, Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class JudgeSettings:
-    """How the judge is asked. sampling: the first time. retries: times more. unparsed: share allowed."""
+    """Settings of judge calls. sampling: of the first call. retries: further calls. unparsed: maximum
+    share.
+    """
 
     sampling: Sampling
     retries: int
@@ -55,7 +60,9 @@ class JudgeSettings:
 
 
 class Judge:
-    """The model that judges, behind its chat client. asked, unread: questions so far, by benchmark."""
+    """Call the judging model through its chat client. asked, unread: questions and unparsed replies so far,
+    by benchmark.
+    """
 
     def __init__(self, model: ChatBackend, settings: JudgeSettings) -> None:
         self._model, self._settings = model, settings
@@ -64,9 +71,10 @@ class Judge:
     def judge(
         self, benchmark: str, questions: Iterable[Question], read: Callable[[Reply], V | None]
     ) -> Mapping[str, Judgment[V]]:
-        """Ask every question and read the replies, by key. read: gives None for a reply that it cannot read.
+        """Ask every question and parse the replies, by key. read: returns None for a reply that it cannot
+        parse.
 
-        Raises UserError if more than the allowed share stays unread.
+        Raises UserError if more than the allowed share stays unparsed.
         """
         waiting = {question.key: question for question in questions}
         total = len(waiting)
@@ -81,11 +89,11 @@ class Judge:
                 if value is None and not reply.error:
                     unread[reply.key] = waiting[reply.key]
             waiting = unread
-        # What a plan only counts has no reply yet, and is no reply that cannot be read.
+        # `plan` only counts calls: its placeholder replies are not unparsed ones.
         unknown = [each.text for each in found.values() if each.value is None and each.text != PLANNED]
         self.asked[benchmark] += total
         self.unread[benchmark] += len(unknown)
-        self._hold(benchmark, unknown, total)
+        self._check_unread_share(benchmark, unknown, total)
         return found
 
     def _request(self, question: Question, attempt: int) -> Request:
@@ -96,11 +104,11 @@ class Judge:
             sampling = replace(sampling, temperature=temperature, seed=sampling.seed + attempt)
         return Request(question.key, "judge", question.messages, sampling)
 
-    def _hold(self, benchmark: str, unread: list[str], total: int) -> None:
+    def _check_unread_share(self, benchmark: str, unread: list[str], total: int) -> None:
         if total and len(unread) / total > self._settings.unparsed:
             common = Counter(re.sub(r"\s+", " ", text).strip()[:SHOWN_CHARACTERS] for text in unread)
-            said = "; ".join(f"{text!r} ({count})" for text, count in common.most_common(SHOWN))
+            shown = "; ".join(f"{text!r} ({count})" for text, count in common.most_common(SHOWN))
             raise UserError(
-                f"{benchmark}: {len(unread)} of {total} replies of the judge cannot be read, more than "
-                f"evaluate.unparsed {self._settings.unparsed:g} allows; the commonest: {said}"
+                f"{benchmark}: {len(unread)} of {total} judge replies cannot be parsed, more than "
+                f"evaluate.unparsed {self._settings.unparsed:g} allows; the most common: {shown}"
             )

@@ -1,9 +1,10 @@
-"""Requests of lm-evaluation-harness as ours, and our replies as what it expects.
+"""Convert requests of lm-evaluation-harness to ours, and our replies to its results.
 
-loglikelihood          a context and what is scored behind it: the sum of its log-probabilities, and whether
-                       each token is the most probable
+loglikelihood          a context and a continuation: the sum of its log-probabilities, and whether each token
+is
+                       the most probable
 loglikelihood_rolling  a whole text: the sum, in windows of the model's context
-generate_until         a context to be continued, up to the first of some strings: the text
+generate_until         a context to continue up to the first of some strings: the text
 """
 
 from __future__ import annotations
@@ -14,25 +15,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evobuild.core.chat import Message, Reply, Sampling
-from evobuild.evaluation.benchmark import Ask, plain_text
+from evobuild.evaluation.benchmark import ModelRequest, raw_prompt
 
 
-def json_messages(chat_history: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
-    """What the library takes for a chat template: the conversation itself, read again by `ask_of`."""
+def dump_messages(chat_history: Sequence[Mapping[str, str]], add_generation_prompt: bool = True) -> str:
+    """Serialize a conversation; the library calls this as its chat template, `convert_request` parses it."""
     return json.dumps(list(chat_history), ensure_ascii=False)
 
 
-def ask_of(instance: Any, sampling: Sampling, is_chat: bool) -> Ask:
-    """One of the library's requests. sampling: what holds where the task says nothing."""
+def convert_request(instance: Any, sampling: Sampling, is_chat: bool) -> ModelRequest:
+    """Convert one request of the library. sampling: used where the task sets nothing."""
     if instance.request_type == "loglikelihood_rolling":
         (text,) = instance.args
-        return Ask(plain_text(""), sampling, text, scored_as="windows")
+        return ModelRequest(raw_prompt(""), sampling, text, scored_as="windows")
     context, given = instance.args[:2]
-    # Without a context a choice is scored by itself, in no conversation.
-    messages = _messages(context) if is_chat and context else plain_text(context)
+    # Without a context, a choice is scored alone, without chat template.
+    messages = _messages(context) if is_chat and context else raw_prompt(context)
     if instance.request_type == "loglikelihood":
-        return Ask(messages, sampling, given, scored_as="text")
-    return Ask(messages, _sampling(given, sampling))
+        return ModelRequest(messages, sampling, given, scored_as="text")
+    return ModelRequest(messages, _sampling(given, sampling))
 
 
 def _messages(context: str) -> tuple[Message, ...]:
@@ -40,7 +41,7 @@ def _messages(context: str) -> tuple[Message, ...]:
 
 
 def _sampling(given: Mapping[str, Any], default: Sampling) -> Sampling:
-    """How the task has replies drawn: greedily, unless it says otherwise."""
+    """Return the sampling that the task sets: greedy, unless it sets a temperature or do_sample."""
     until = given.get("until") or []
     stop = tuple(each for each in ([until] if isinstance(until, str) else until) if each)
     drawn = given.get("do_sample", bool(given.get("temperature")))
@@ -50,8 +51,8 @@ def _sampling(given: Mapping[str, Any], default: Sampling) -> Sampling:
     return Sampling(temperature, top_p, most, seed=default.seed, stop=stop)
 
 
-def result_of(instance: Any, reply: Reply) -> Any:
-    """What the library is given for a reply."""
+def convert_reply(instance: Any, reply: Reply) -> Any:
+    """Convert a reply to the result that the library expects."""
     if instance.request_type == "generate_until":
         return reply.text
     logprobs = reply.choices[0].logprobs or ()
@@ -61,8 +62,8 @@ def result_of(instance: Any, reply: Reply) -> Any:
     return total, all(own >= best for own, best in logprobs)
 
 
-def reply_text(instances: Sequence[Any]) -> str:
-    """What is shown as the reply to a document: what was written, or the likeliest continuation."""
+def display_reply(instances: Sequence[Any]) -> str:
+    """Return the text to show as reply to a document: the generated text, or the likeliest continuation."""
     first = instances[0]
     if first.request_type == "generate_until":
         return str(first.resps[0])

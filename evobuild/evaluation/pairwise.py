@@ -1,10 +1,10 @@
-"""Win, tie or lose: a judge sees the answers of two models side by side, in both orders.
+"""Compare the answers of two models by a judge, in both orders: win, tie or lose.
 
-It says A, B or C, a tie; or, asked by criteria, how assistant 1 compares with assistant 2. A model wins where
-both orders say so; a tie, or orders that disagree, is a tie; where one of them cannot be read the outcome is
-unknown, and no tie. How often the orders agree, the swap consistency, says how far the rates can be trusted.
-Sources: Zheng et al. 2023, arXiv:2306.05685, section 3.4, and FastChat's llm_judge, whose reading of a
-verdict this is; Hui et al. 2024, arXiv:2412.11231, Figure 20.
+The judge replies A, B, or C for a tie; the prompt `criteria` asks how assistant 1 compares with assistant 2.
+A model wins if both orders agree. A tie, or orders that disagree, is a tie. If one reply cannot be parsed,
+the outcome is unknown, which is not a tie. The share of agreeing orders, the swap consistency, measures how
+far to trust the rates. Sources: Zheng et al. 2023, arXiv:2306.05685, section 3.4, and FastChat's llm_judge,
+whose parsing of verdicts is used here; Hui et al. 2024, arXiv:2412.11231, Figure 20.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import polars as pl
 
 from evobuild.core.chat import Reply
 from evobuild.core.prompts import render_prompt
-from evobuild.evaluation.benchmark import user
-from evobuild.evaluation.fence import mark_of
+from evobuild.evaluation.benchmark import user_chat
+from evobuild.evaluation.fence import make_fence_mark
 from evobuild.evaluation.judge import Judge, Judgment, Question
 
 PAIR = "judge/pair.jinja"
-"""The judge's prompt."""
+"""Template of the judge's prompt."""
 
 CRITERIA = "judge/pair_criteria.jinja"
 PairPrompt = Literal["mt_bench", "criteria"]
@@ -32,18 +32,18 @@ Outcome = Literal["win", "tie", "lose"]
 OUTCOMES: tuple[Outcome, ...] = ("win", "tie", "lose")
 LABELS: tuple[Verdict, ...] = ("A", "B", "C")
 SWAPPED: dict[Verdict, Verdict] = {"A": "B", "B": "A", "C": "C"}
-"""What a verdict on the swapped answers says of them in their own order."""
+"""Verdict on the pair in its own order, by the verdict on the swapped answers."""
 COMPARED: dict[str, Verdict] = {"better than": "A", "worse than": "B", "equal to": "C"}
-"""What assistant 1 is, beside assistant 2."""
+"""Verdict by what the judge's reply calls assistant 1 beside assistant 2."""
 _COMPARISON = re.compile(rf"\bassistant 1 is ({'|'.join(COMPARED)}) assistant 2\b")
 MEANS: dict[Verdict, Outcome] = {"A": "win", "B": "lose", "C": "tie"}
 
 
 class Pair(NamedTuple):
-    """The answers of two models to the same questions, turn by turn.
+    """Hold the answers of two models to the same questions, turn by turn.
 
-    key: unique among the pairs. references: an answer to go by for each question, or none at all.
-    unit: what figures count it under, mostly its item; '' for its key.
+    key: unique among the pairs. references: one reference answer per question, or empty. unit: the unit of
+    metrics, mostly the item; '' for the key.
     """
 
     key: str
@@ -54,15 +54,15 @@ class Pair(NamedTuple):
     unit: str = ""
 
     def swapped(self) -> Pair:
-        """The same answers in the other order."""
+        """Return the pair in the other order."""
         return self._replace(one=self.other, other=self.one)
 
 
 class Judged(NamedTuple):
-    """What came of a pair. outcome: of the model `one`; None if an order could not be read.
+    """Hold the judgment of a pair. outcome: of the model `one`; None if an order could not be parsed.
 
-    consistent: whether both orders say the same; None likewise. first, second: the verdicts on the pair and
-    on the swapped one, as they were said. judgments: the judge's replies to them.
+    consistent: whether both orders agree; None likewise. first, second: the raw verdicts on the pair and on
+    the swapped pair. judgments: the judge's replies.
     """
 
     key: str
@@ -77,11 +77,14 @@ class Judged(NamedTuple):
 def judge_pairs(
     judge: Judge, benchmark: str, pairs: Sequence[Pair], prompt: PairPrompt = "mt_bench"
 ) -> list[Judged]:
-    """Ask the judge each pair in both orders; what comes of each, in their order.
+    """Call the judge for each pair in both orders; return the judgments in order of the pairs.
 
-    benchmark: under which its questions are counted. prompt: a name of PAIR_PROMPTS.
+    Args:
+        benchmark: name under which the judge's calls are counted.
+        prompt: a name of PAIR_PROMPTS.
 
-    Raises UserError as Judge.judge does, if too many of its replies cannot be read.
+    Raises:
+        UserError: too many replies cannot be parsed, see Judge.judge.
     """
     orders = [(pair, number) for pair in pairs for number in (1, 2)]
     template, read = PAIR_PROMPTS[prompt]
@@ -108,7 +111,7 @@ def judge_pairs(
 
 
 def pair_question(pair: Pair, order: int, template: str = PAIR) -> Question:
-    """Ask which of a pair is better, `one` first. order: 1, or 2 for a swapped pair; the key has it."""
+    """Build the question which answer of a pair is better, `one` first. order: 1, or 2 for a swapped pair."""
     references = pair.references or ("",) * len(pair.questions)
     turns = [
         {"question": question, "reference": reference, "a": one, "b": other}
@@ -116,8 +119,8 @@ def pair_question(pair: Pair, order: int, template: str = PAIR) -> Question:
             pair.questions, references, pair.one, pair.other, strict=True
         )
     ]
-    mark = mark_of(text for turn in turns for text in turn.values())
-    return Question(_question_key(pair, order), user(render_prompt(template, turns=turns, mark=mark)))
+    mark = make_fence_mark(text for turn in turns for text in turn.values())
+    return Question(_question_key(pair, order), user_chat(render_prompt(template, turns=turns, mark=mark)))
 
 
 def _question_key(pair: Pair, order: int) -> str:
@@ -125,12 +128,12 @@ def _question_key(pair: Pair, order: int) -> str:
 
 
 def read_verdict(reply: Reply) -> Verdict | None:
-    """Read a verdict; None without one. Of several, A comes before B and B before C, as FastChat has it."""
+    """Parse a verdict; None without one. Of several, the first of A, B, C counts, as in FastChat."""
     return next((label for label in LABELS if f"[[{label}]]" in reply.text), None)
 
 
 def read_comparison(reply: Reply) -> Verdict | None:
-    """Read how assistant 1 compares with assistant 2, of the last line alone; None if it does not say."""
+    """Parse how assistant 1 compares with assistant 2, from the last line alone; None if it does not say."""
     lines = [line for line in reply.text.casefold().splitlines() if line.strip()]
     last = re.sub(r"[\s*_`#>\"'.:]+", " ", lines[-1]) if lines else ""
     found = {*_COMPARISON.findall(last)}
@@ -141,19 +144,19 @@ PAIR_PROMPTS: dict[PairPrompt, tuple[str, Callable[[Reply], Verdict | None]]] = 
     "mt_bench": (PAIR, read_verdict),
     "criteria": (CRITERIA, read_comparison),
 }
-"""The judge's template, and what reads its reply."""
+"""The judge's template and the parser of its reply, by prompt."""
 
 
 def combine(first: Verdict | None, second: Verdict | None) -> tuple[Outcome | None, bool | None]:
-    """Give outcome and consistency of a pair. second: the verdict on the swapped answers, as it was said."""
+    """Return outcome and consistency of a pair. second: the raw verdict on the swapped answers."""
     if first is None or second is None:
         return None, None
     consistent = first == SWAPPED[second]
     return (MEANS[first] if consistent else "tie"), consistent
 
 
-def figures_of(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Compute the metrics of pairs, tables of FIGURE by name: shares from 0 to 1, by unit.
+def outcome_shares(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Compute the metrics of `pair_metrics` from a table. rows: unit, outcome, consistent; one row per pair.
 
     win, tie, lose: shares of the parsed pairs, so that they sum to 1. consistency: of the parsed pairs, too.
     unparsed: of all pairs. win_rate: wins and half of the ties, of the parsed pairs.

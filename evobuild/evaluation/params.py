@@ -1,4 +1,6 @@
-"""The sections `evaluate` and `compare` of params.yaml: which models answer which benchmarks."""
+"""Define the sections `evaluate` and `compare` of params.yaml: which models are evaluated on which
+benchmarks.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +24,19 @@ from evobuild.evaluation.pairwise import PairPrompt
 from evobuild.models.params import Evaluated
 
 ShareOrNone = Annotated[float, Between(0, 1)]
-"""A share that may be none or all."""
+"""A share from 0 to 1, both included."""
 
 
-def _entries(value: object) -> object:
-    """Read each entry with the settings of its benchmark, by its name or by what its `benchmark` says."""
+def _parse_entries(value: object) -> object:
+    """Parse each entry with the settings schema of its benchmark, named by the key or by `benchmark`."""
     if not isinstance(value, dict):
         return value
     found: dict[str, object] = {}
     for given, entry in value.items():
-        name, named = _named(str(given), entry)
+        name, named = _normalise_name(str(given), entry)
         if name in found:
             raise ValueError(f"expected each name once; found {name!r} twice")
-        found[name] = _entry(name, named)
+        found[name] = _parse_entry(name, named)
     places = {name: place for place, name in enumerate(BENCHMARKS)}
     return dict(sorted(found.items(), key=lambda each: places.get(_benchmark_of(*each), len(places))))
 
@@ -43,14 +45,16 @@ def _benchmark_of(name: str, settings: object) -> str:
     return getattr(settings, "benchmark", None) or name
 
 
-def _named(name: str, entry: object) -> tuple[str, object]:
-    """A task of lm-eval by a name that tables, pages and figures may have; others as they are."""
+def _normalise_name(name: str, entry: object) -> tuple[str, object]:
+    """Replace the characters of an lm-eval task's name that tables and pages cannot hold; keep other
+    names.
+    """
     if not (name.startswith(LM_EVAL) and isinstance(entry, dict)):
         return name, entry
     return re.sub(r"[^a-z0-9_]", "_", name.casefold()), {"benchmark": name} | entry
 
 
-def _entry(name: str, entry: object) -> object:
+def _parse_entry(name: str, entry: object) -> object:
     if not isinstance(entry, dict):
         raise ValueError(f"expected {name}: {{}}, or with settings such as {{limit: 100}}")
     which = entry.get("benchmark") or name
@@ -63,19 +67,19 @@ def _entry(name: str, entry: object) -> object:
         raise ValueError(str(error)) from error
 
 
-Benchmarks = Annotated[dict[Name, Settings], BeforeValidator(_entries), Field(max_length=1000)]
+Benchmarks = Annotated[dict[Name, Settings], BeforeValidator(_parse_entries), Field(max_length=1000)]
 
 
 class Judging(Decoding):
-    """How the judge of benchmarks is asked. retries: times that an unreadable reply is asked for again."""
+    """Sampling settings of the judge. retries: repeated calls for an unparsable reply."""
 
     max_tokens: Tokens = 2048
     retries: FewOrNone = 2
 
 
 class Evaluate(Section):
-    """models: by name, each a URI as of a chat role. unparsed: share of the judge's replies that may stay
-    unread.
+    """Section `evaluate`. models: URIs by name, as for chat roles. unparsed: maximum share of judge replies
+    that stay unparsed.
     """
 
     models: Evaluated = default({"base": "transformers:bases/toy", "tuned": "transformers:models/tuned/toy"})
@@ -95,12 +99,12 @@ class Evaluate(Section):
     unparsed: ShareOrNone = 0.2
 
     def judge_settings(self, seed: int) -> JudgeSettings:
-        """How the judge is asked."""
+        """Return the settings of judge calls."""
         return JudgeSettings(self.judge.sampling(seed), self.judge.retries, self.unparsed)
 
 
-def on_held_out(entries: Mapping[str, Settings], file: Path) -> dict[str, Settings]:
-    """Have benchmarks of the held-out rows that name no file of their own read this one."""
+def use_held_out_file(entries: Mapping[str, Settings], file: Path) -> dict[str, Settings]:
+    """Set the file of held-out benchmarks that name none."""
     return {
         name: each.model_copy(update={"items": str(file)})
         if (each.benchmark or name) == HELD_OUT and not each.items
@@ -109,8 +113,8 @@ def on_held_out(entries: Mapping[str, Settings], file: Path) -> dict[str, Settin
     }
 
 
-def made_benchmarks(entries: dict[str, Settings], seed: int) -> list[Benchmark[Any]]:
-    """The benchmarks that entries name, each with its settings."""
+def build_benchmarks(entries: dict[str, Settings], seed: int) -> list[Benchmark[Any]]:
+    """Build the benchmarks of entries, each with its settings."""
     return [
         benchmark_class(settings.benchmark or name)(name, settings, seed)
         for name, settings in entries.items()
@@ -118,23 +122,21 @@ def made_benchmarks(entries: dict[str, Settings], seed: int) -> list[Benchmark[A
 
 
 class HasModel(Protocol):
-    """A base, as far as it says which model it is."""
+    """A base model, as far as it names its weights."""
 
     @property
     def model(self) -> Weights: ...
 
 
-def models_to_evaluate(
-    models: Mapping[str, ChatModel], bases: Mapping[str, HasModel]
-) -> dict[str, ChatModel]:
-    """The models that are evaluated, by name, those that stand for a base with its weights.
+def resolve_models(models: Mapping[str, ChatModel], bases: Mapping[str, HasModel]) -> dict[str, ChatModel]:
+    """Resolve the models to evaluate, by name: a name of a base becomes its weights.
 
-    Raises BadParams at a base that is not there.
+    Raises BadParams for an unknown base.
     """
-    return {name: _with_weights(name, model, bases) for name, model in models.items()}
+    return {name: _resolve_base(name, model, bases) for name, model in models.items()}
 
 
-def _with_weights(name: str, model: ChatModel, bases: Mapping[str, HasModel]) -> ChatModel:
+def _resolve_base(name: str, model: ChatModel, bases: Mapping[str, HasModel]) -> ChatModel:
     if not model.base:
         return model
     if model.base not in bases or model.revision or model.engine == "openai":
@@ -145,19 +147,19 @@ def _with_weights(name: str, model: ChatModel, bases: Mapping[str, HasModel]) ->
     return replace(model, name=weights.name, revision=weights.revision)
 
 
-def _two(pair: list[str]) -> list[str]:
+def _check_pair(pair: list[str]) -> list[str]:
     if len(pair) != 2 or pair[0] == pair[1]:
         raise ValueError("expected two different names of evaluate.models")
     return pair
 
 
 class Compare(Section):
-    """pairs: models whose answers a judge sees side by side. benchmarks: whose replies. prompt: the judge's.
-    resamples: random draws behind intervals and p-values.
+    """Section `compare`. pairs: models whose answers a judge compares. benchmarks: whose replies. prompt: the
+    judge's template. resamples: number of resamples behind intervals and p-values.
     """
 
-    pairs: Annotated[list[Annotated[list[Name], AfterValidator(_two)]], Field(max_length=1000)] = default(
-        [["tuned", "base"]]
+    pairs: Annotated[list[Annotated[list[Name], AfterValidator(_check_pair)]], Field(max_length=1000)] = (
+        default([["tuned", "base"]])
     )
     benchmarks: Annotated[list[Name], Field(max_length=1000)] = default(["prompts"])
     prompt: PairPrompt = "mt_bench"

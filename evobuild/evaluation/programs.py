@@ -1,12 +1,11 @@
-"""The program in a model's reply: of a chat, prose around blocks of code; else what follows the prompt.
+"""Extract the program of a model's reply: from prose around code blocks in a chat, else from a completion of
+the prompt.
 
-    1. the first block between fences that defines the function which is asked for; of the other blocks it
-       takes imports that it uses, and no more
-    2. without one, the lines of the reply that are code
-    3. a body alone, which goes on with the prompt
+    1. the first fenced block that defines the requested function, plus the imports of other blocks that it
+    uses 2. without one, the lines of the reply that are code 3. a body alone, which continues the prompt
 
-What only tries the program out goes: assertions and, in statements of the module, calls of the function,
-`print` and `input`. A reply without any of it is what follows the prompt, and fails.
+Statements that only try the program out are dropped: assertions and, at module level, calls of the function,
+`print` and `input`. A reply without any program is appended to the prompt, and fails its tests.
 """
 
 from __future__ import annotations
@@ -19,51 +18,53 @@ from collections.abc import Iterable, Iterator, Sequence
 from evobuild.text.json_repairs import parse_code
 
 MOST_BLOCKS = 50
-"""Blocks of code of a reply that are looked at."""
+"""Maximum code blocks to read of a reply, to bound the time."""
 FENCE = re.compile(r"^[ \t]*+(`{3,}+|~{3,}+)([^\n`]*+)$", re.MULTILINE)
 _BEGINS = re.compile(r"(?:from|import|def|async def|class)\s+\w|@\w")
 _CODE = re.compile(
     r"[\s#)\]}@]|(?:from|import|def|async|class|if|elif|else|for|while|try|except|finally|with|assert|print)\b"
     r"|[\w.\[\], ]++[-+*/|&]?=|[\w.]++\("
 )
-"""How a line begins that is code, or inside of it."""
+"""Beginnings of lines that are code, or inside of code."""
 DEFINITIONS = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 TRIES = frozenset({"print", "input", "__name__"})
-"""Names that a statement of a module reads to try the program out."""
+"""Names that a module-level statement reads if it only tries the program out."""
 
 
 def extract_program(reply: str, prompt: str, function: str, stop: Sequence[str]) -> str:
-    """Give the program that a reply is, to be run as a whole.
+    """Extract the whole program of a reply, ready to run.
 
-    prompt: code that the reply may go on with, "" if it is to be a whole program. function: the one that
-    is asked for. stop: what ends a body, where the next function or an example begins.
+    Args:
+        prompt: code that the reply may continue, "" if it has to be a whole program.
+        function: name of the requested function.
+        stop: texts that end a body: the beginning of the next function or of an example.
     """
     blocks = code_blocks(reply)
-    for candidate in _candidates(reply, blocks, function):
-        if (tree := parse_code(candidate)) and function in _defined(tree):
-            whole = [_preamble(prompt, function), *_imports(blocks, tree), candidate]
-            return "\n".join(filter(None, (_untried(code, function) for code in whole)))
+    for candidate in _candidate_programs(reply, blocks, function):
+        if (tree := parse_code(candidate)) and function in _find_definitions(tree):
+            whole = [_extract_preamble(prompt, function), *_collect_imports(blocks, tree), candidate]
+            return "\n".join(filter(None, (_drop_trials(code, function) for code in whole)))
     if not prompt:
         return next(iter(blocks), reply)
-    return next(_bodies(prompt, [*blocks, reply], stop), prompt + cut(reply, stop))
+    return next(_complete_programs(prompt, [*blocks, reply], stop), prompt + truncate_at(reply, stop))
 
 
-def continues(reply: str) -> bool:
-    """Whether a reply goes on with the body of a function: its first line is indented."""
+def is_body(reply: str) -> bool:
+    """Return whether a reply continues a function's body: its first line is indented."""
     first = next((line for line in reply.splitlines() if line.strip()), "")
     return first[:1] in (" ", "\t")
 
 
-def cut(text: str, stop: Iterable[str]) -> str:
-    """A text up to the first of what ends it."""
+def truncate_at(text: str, stop: Iterable[str]) -> str:
+    """Return a text up to the first of some stop texts."""
     ends = (text.find(word) for word in stop)
     return text[: min((end for end in ends if end >= 0), default=len(text))]
 
 
 def code_blocks(reply: str) -> list[str]:
-    """What stands between fences, each block without the indentation that all its lines share.
+    """Extract the fenced code blocks, each dedented.
 
-    A block that is not closed goes to the end.
+    An unclosed block extends to the end.
     """
     found: list[str] = []
     opened: re.Match[str] | None = None
@@ -81,8 +82,8 @@ def code_blocks(reply: str) -> list[str]:
     return [textwrap.dedent(block).rstrip() + "\n" for block in found]
 
 
-def _candidates(reply: str, blocks: Sequence[str], function: str) -> Iterator[str]:
-    """Texts that may be the program, the likeliest first."""
+def _candidate_programs(reply: str, blocks: Sequence[str], function: str) -> Iterator[str]:
+    """Yield texts that may be the program, the likeliest first."""
     texts = [text for text in (*blocks, reply) if function in text]
     yield from texts
     for text in texts:
@@ -92,7 +93,7 @@ def _candidates(reply: str, blocks: Sequence[str], function: str) -> Iterator[st
 
 
 def _code_lines(lines: Sequence[str]) -> list[str]:
-    """The lines from the first that can begin a program to the last before prose goes on."""
+    """Return the lines from the first that can begin a program up to the next line of prose."""
     begin = next((at for at, line in enumerate(lines) if _BEGINS.match(line.strip())), len(lines))
     found = textwrap.dedent("\n".join(lines[begin:])).splitlines()
     end = next((at for at, line in enumerate(found) if line.strip() and not _CODE.match(line)), len(found))
@@ -100,7 +101,9 @@ def _code_lines(lines: Sequence[str]) -> list[str]:
 
 
 def _function_lines(lines: Sequence[str], function: str) -> list[str]:
-    """The lines up to the end of the function, by indentation alone: what follows may be cut off or prose."""
+    """Return the lines up to the function's end, by indentation alone: what follows may be truncated or
+    prose.
+    """
     begin = next((at for at, line in enumerate(lines) if line.startswith(f"def {function}")), 0)
     inside = (
         at for at, line in enumerate(lines) if at > begin and line.strip() and line[:1] not in " \t)]}#"
@@ -108,83 +111,85 @@ def _function_lines(lines: Sequence[str], function: str) -> list[str]:
     return list(lines[: next(inside, len(lines))])
 
 
-def _bodies(prompt: str, texts: Iterable[str], stop: Sequence[str]) -> Iterator[str]:
-    """The prompt with each text that compiles as its body, all or its first line indented if need be."""
+def _complete_programs(prompt: str, texts: Iterable[str], stop: Sequence[str]) -> Iterator[str]:
+    """Yield the prompt with each text that compiles as its body; indent the text or its first line if
+    needed.
+    """
     for text in texts:
-        body = cut(text, stop).strip("\n")
+        body = truncate_at(text, stop).strip("\n")
         indented = (textwrap.indent(body, "    "), f"    {body}")
-        for each in (body,) if continues(body) else indented:
+        for each in (body,) if is_body(body) else indented:
             if body.strip() and parse_code(f"{prompt}\n{each}"):
                 yield f"{prompt}\n{each}"
 
 
-def _preamble(prompt: str, function: str) -> str:
-    """What stands before the function in its prompt: imports, and functions that it may call."""
+def _extract_preamble(prompt: str, function: str) -> str:
+    """Return the part of the prompt before the function: imports, and functions that it may call."""
     found = re.search(rf"^def {re.escape(function)}\b", prompt, re.MULTILINE)
     return prompt[: found.start()] if found else ""
 
 
-def _imports(blocks: Sequence[str], tree: ast.Module) -> list[str]:
-    """Imports of the blocks that bring what a program uses and does not define."""
-    wanted, found = _used(tree) - _defined(tree), []
+def _collect_imports(blocks: Sequence[str], tree: ast.Module) -> list[str]:
+    """Collect imports of the blocks for names that a program uses and does not define."""
+    wanted, found = _find_reads(tree) - _find_definitions(tree), []
     for other in filter(None, map(parse_code, blocks)):
         for node in other.body:
-            if isinstance(node, ast.Import | ast.ImportFrom) and _names(node) & wanted:
+            if isinstance(node, ast.Import | ast.ImportFrom) and _find_bound_names(node) & wanted:
                 found.append(ast.unparse(node))
     return found
 
 
-def _untried(code: str, function: str) -> str:
-    """A program without the statements that only try it out; as it is if it does not compile."""
+def _drop_trials(code: str, function: str) -> str:
+    """Remove statements that only try the program out; return code that does not compile unchanged."""
     tree = parse_code(code)
     if tree is None:
         return code
     lines = code.splitlines()
-    kept = {line for node in tree.body if not _tries(node, function) for line in _lines(node)}
+    kept = {line for node in tree.body if not _is_trial(node, function) for line in _statement_lines(node)}
     for node in tree.body:
-        if _tries(node, function) and not kept & set(_lines(node)):
-            for line in _lines(node):
+        if _is_trial(node, function) and not kept & set(_statement_lines(node)):
+            for line in _statement_lines(node):
                 lines[line - 1] = ""
     return "\n".join(lines)
 
 
-def _tries(node: ast.stmt, function: str) -> bool:
+def _is_trial(node: ast.stmt, function: str) -> bool:
     if isinstance(node, ast.Assert):
         return True
-    # f = cache(f) is part of f.
-    if isinstance(node, DEFINITIONS) or function in _assigned(node):
+    # `f = cache(f)` belongs to the function.
+    if isinstance(node, DEFINITIONS) or function in _find_assignments(node):
         return False
-    return bool(_used(node) & {*TRIES, function})
+    return bool(_find_reads(node) & {*TRIES, function})
 
 
-def _defined(tree: ast.Module) -> set[str]:
-    """The names that a program defines."""
+def _find_definitions(tree: ast.Module) -> set[str]:
+    """Return the names that a program defines at module level."""
     found: set[str] = set()
     for node in tree.body:
-        found |= _names(node) | _assigned(node)
+        found |= _find_bound_names(node) | _find_assignments(node)
     return found
 
 
-def _used(tree: ast.AST) -> set[str]:
-    """The names that code reads."""
+def _find_reads(tree: ast.AST) -> set[str]:
+    """Return the names that code reads."""
     names = (each for each in ast.walk(tree) if isinstance(each, ast.Name))
     return {name.id for name in names if isinstance(name.ctx, ast.Load)}
 
 
-def _assigned(node: ast.stmt) -> set[str]:
+def _find_assignments(node: ast.stmt) -> set[str]:
     targets = node.targets if isinstance(node, ast.Assign) else []
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
-def _names(node: ast.stmt) -> set[str]:
-    """What a definition or an import defines."""
+def _find_bound_names(node: ast.stmt) -> set[str]:
+    """Return the names that a definition or an import binds."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
     return {node.name} if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else set()
 
 
-def _lines(node: ast.stmt) -> range:
-    """The lines of a statement, from 1, with those of its decorators."""
+def _statement_lines(node: ast.stmt) -> range:
+    """Return the line numbers of a statement, from 1, including its decorators."""
     decorators = getattr(node, "decorator_list", [])
     first = min([node.lineno, *(each.lineno for each in decorators)])
     return range(first, (node.end_lineno or node.lineno) + 1)

@@ -1,11 +1,12 @@
-"""Whether two texts hold equal mathematics, by math-verify, in processes that may be killed.
+"""Decide whether two texts hold equal mathematics, by math-verify, in processes that can be killed.
 
-Parsers of mathematics meet towers of powers and a thousand brackets in what models write: some of it would
-compute for days, or crash an interpreter. So each comparison runs in a process with bounded memory and a
-bounded time of computing, whatever else the machine computes. One that exceeds it, or that takes its process
-with it, is tried once more when all others are done, alone; then it is given up, and that is logged.
+Models write towers of powers and a thousand brackets: parsing them can take days or crash the interpreter. So
+each comparison runs in a process with bounded memory and CPU time; CPU time, because it does not depend on
+the machine's load. A comparison that exceeds a bound or crashes is retried once, alone, after all others.
+Then it is given up and logged.
 
-A process reads a JSON array a line, [[reference, …], reply], and writes `true`, `false` or `null` for each.
+A process reads one JSON array per line, [[reference, …], reply], and writes `true`, `false` or `null` for
+each.
 """
 
 from __future__ import annotations
@@ -29,31 +30,35 @@ from evobuild.process.terminal import log
 T = TypeVar("T")
 
 MOST_CHARACTERS = 10_000
-"""Of a text, its last: an answer stands at the end, and what parses it searches for a long time."""
+"""Maximum characters of a text, its last ones: an answer ends the text, and parsers search long texts slowly.
+"""
 MEMORY = 2 << 30
-"""Bytes of address space of one process."""
+"""Maximum address space of one process, in bytes."""
 HANGING = 600.0
-"""Seconds of the clock after which a process that does not compute is given up, ready or not."""
+"""Seconds of wall time without output after which a process is given up, even if it uses no CPU."""
 PAIRS = 64
-"""Comparisons that are worth one more process."""
+"""Comparisons per process below which starting one more does not pay."""
 
 
-class Pair(NamedTuple):
-    """What is compared. references: readings of the right answer, one of which is enough."""
+class MathPair(NamedTuple):
+    """One comparison. references: readings of the right answer; equality with one suffices."""
 
     references: tuple[str, ...]
     reply: str
 
 
-def compare_all(pairs: Sequence[Pair], seconds: float) -> list[bool | None]:
-    """Say of each pair whether it is equal, in their order; None if that was given up.
+def compare_math(pairs: Sequence[MathPair], seconds: float) -> list[bool | None]:
+    """Return for each pair, in order, whether it is equal; None if the comparison was given up.
 
-    seconds: of computing, for one comparison.
+    Args:
+        seconds: maximum CPU time of one comparison.
 
-    Raises MissingExtra without math-verify, UserError if no process starts.
+    Raises:
+        MissingExtra: math-verify is not installed.
+        UserError: no process starts.
     """
     require("math_verify", "eval")
-    found = _compare_side_by_side(pairs, seconds)
+    found = _compare_in_parallel(pairs, seconds)
     left = [place for place, equal in enumerate(found) if equal is None]
     if left:
         with Comparer(seconds) as comparer:
@@ -62,12 +67,12 @@ def compare_all(pairs: Sequence[Pair], seconds: float) -> list[bool | None]:
         given_up = sum(found[place] is None for place in left)
         log(
             f"math-verify: {len(left):,} of {len(pairs):,} comparisons took too long or crashed; "
-            f"tried again alone, {given_up:,} did so once more and count as wrong"
+            f"retried alone; {given_up:,} failed again and count as wrong"
         )
     return found
 
 
-def _compare_side_by_side(pairs: Sequence[Pair], seconds: float) -> list[bool | None]:
+def _compare_in_parallel(pairs: Sequence[MathPair], seconds: float) -> list[bool | None]:
     found: list[bool | None] = [None] * len(pairs)
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for place in range(len(pairs)):
@@ -89,7 +94,7 @@ def _compare_side_by_side(pairs: Sequence[Pair], seconds: float) -> list[bool | 
 
 
 class Comparer:
-    """One process that compares; it is started when it is needed, and again after it was killed."""
+    """One process that compares; started on demand, and restarted after it was killed."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -101,14 +106,14 @@ class Comparer:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def compare(self, pair: Pair) -> bool | None:
-        """Say whether a pair is equal; None if the process crashed, or its time of computing was over."""
+    def compare(self, pair: MathPair) -> bool | None:
+        """Return whether a pair is equal; None if the process crashed or exceeded its CPU time."""
         process = self._process or self._start()
         asked = [[text[-MOST_CHARACTERS:] for text in pair.references], pair.reply[-MOST_CHARACTERS:]]
         try:
-            _stream(process.stdin).write(json.dumps(asked).encode() + b"\n")
-            _stream(process.stdin).flush()
-            line = _line(process)
+            _require_pipe(process.stdin).write(json.dumps(asked).encode() + b"\n")
+            _require_pipe(process.stdin).flush()
+            line = _read_line(process)
         except BrokenPipeError:
             line = b""
         if not line:
@@ -116,7 +121,11 @@ class Comparer:
         return {b"true\n": True, b"false\n": False}.get(line)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", f"from {__name__} import serve; serve({self._seconds})"]
+        command = [
+            sys.executable,
+            "-c",
+            f"from {__name__} import serve_comparisons; serve_comparisons({self._seconds})",
+        ]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -124,55 +133,57 @@ class Comparer:
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
-        if _line(self._process) != b"ready\n":
+        if _read_line(self._process) != b"ready\n":
             self._stop()
             raise UserError(
-                "math-verify does not start in a process of its own; is the machine out of memory?"
+                "cannot start a process for math-verify; check that the machine has 2 GiB of free memory"
             )
         return self._process
 
     def _stop(self) -> None:
         if self._process:
             self._process.kill()
-            # Closes the pipes and waits.
+            # communicate() closes the pipes and waits, so that no zombie stays.
             self._process.communicate()
             self._process = None
 
 
-def _stream(stream: Any) -> Any:
-    """A pipe of a process, which has all that it was started with."""
+def _require_pipe(stream: Any) -> Any:
+    """Narrow the type of a pipe: Popen types it as optional, but it was opened."""
     assert stream is not None
     return stream
 
 
-def _line(process: subprocess.Popen[bytes]) -> bytes:
-    """The next line of a process, b"" if it ends or hangs. It writes whole lines."""
-    stream = _stream(process.stdout)
+def _read_line(process: subprocess.Popen[bytes]) -> bytes:
+    """Read the next line of a process, b"" if it ends or hangs. It writes whole lines only."""
+    stream = _require_pipe(process.stdout)
     return stream.readline() if select.select([stream], [], [], HANGING)[0] else b""
 
 
-def serve(seconds: float) -> None:
-    """Compare what comes in, in the process of its own, until nothing more comes.
+def serve_comparisons(seconds: float) -> None:
+    """Compare pairs from stdin until it closes; the main loop of the process.
 
-    seconds: of computing for one comparison, after which the system ends the process.
+    Args:
+        seconds: CPU time of one comparison, after which a signal ends the process.
     """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    # What a parser prints is no answer.
+    # A parser may print: send its output to stderr, and keep the real stdout for answers.
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)
-        equal = _equality()
+        equal = _build_comparison()
         print("ready", file=out, flush=True)
         for line in sys.stdin:
             references, reply = json.loads(line)
-            # Nothing handles its signal, so that it ends what no handler could: a power of huge numbers.
+            # SIGPROF has no handler, so it kills the process: Python runs handlers between bytecodes, and the
+            # power of two huge numbers is one bytecode.
             signal.setitimer(signal.ITIMER_PROF, seconds)
             equal_or_not = equal(references, reply)
             signal.setitimer(signal.ITIMER_PROF, 0)
             print(json.dumps(equal_or_not), file=out, flush=True)
 
 
-def _equality() -> Callable[[list[str], str], bool | None]:
-    """Give the comparison by math-verify; it gives None where a step of it was given up."""
+def _build_comparison() -> Callable[[list[str], str], bool | None]:
+    """Build the comparison by math-verify; it returns None if a step of it timed out."""
     import logging
 
     from math_verify import grader, parse, parser, verify
@@ -185,11 +196,11 @@ def _equality() -> Callable[[list[str], str], bool | None]:
         given_up.append(True)
         raise TimeoutException
 
-    def bounded(timeout_seconds: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
-        return partial(partial, _timed, timeout_seconds)
+    def bound_time(timeout_seconds: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
+        return partial(partial, _call_with_timer, timeout_seconds)
 
-    # The library bounds each step by seconds of the clock, of which a busy machine has fewer.
-    parser.timeout = grader.timeout = bounded
+    # math-verify limits each step by wall time, which would make results depend on the machine's load.
+    parser.timeout = grader.timeout = bound_time
     signal.signal(signal.SIGVTALRM, give_up)
 
     def equal(references: list[str], reply: str) -> bool | None:
@@ -202,8 +213,8 @@ def _equality() -> Callable[[list[str], str], bool | None]:
     return equal
 
 
-def _timed(seconds: int, call: Callable[..., T], *arguments: Any, **options: Any) -> T:
-    """Call a function, with a signal after so many seconds of computing."""
+def _call_with_timer(seconds: int, call: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    """Call a function, with a signal after this many seconds of CPU time."""
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         return call(*arguments, **options)

@@ -1,7 +1,7 @@
-"""Evolve rows and judge what came of them: for a round of the data set, and to evaluate a method.
+"""Evolve rows and judge the children: for a round of the dataset, and to evaluate a method.
 
-The evolver is asked once about each row. A judge, if there is one, is asked about each child: one that it
-finds equal to its parent has failed, one without a clear verdict stays.
+The evolver is called once per row. A judge, if there is one, is called once per child: a child that it finds
+equal to its parent has failed; a child without a clear verdict stays.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from evobuild.core.instructions import Instruction
 from evobuild.core.reasons import NOT_ANSWERED
 from evobuild.core.rejects import Reject
 from evobuild.evolution import equality, methods
-from evobuild.evolution.equality import Pair, Verdict
+from evobuild.evolution.equality import EqualityPair, EqualityVerdict
 from evobuild.evolution.params import Failures
 from evobuild.evolution.step import MOST_CALLS, Step, read_child
 from evobuild.models.client import Model
 
 SHOWN = 200
-"""Characters of a judge's reply in the detail of a reject."""
+"""Maximum characters of a judge's reply in the detail of a reject."""
 
 Task = tuple[str, Step]
-"""A key, unique among the rows that are tried together, and how its row is evolved."""
+"""A key, unique among the rows of one call, and the step that evolves its row."""
 
 
 class _Call(NamedTuple):
-    """One call about a task. number: from 1."""
+    """One call for a task. number: from 1."""
 
     key: str
     step: Step
@@ -40,11 +40,11 @@ class _Call(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One try at evolving a row: the child that came of it, or why there is none.
+    """One attempt to evolve a row: its child, or the reject.
 
-    key: of its task. judged: False if a judge was asked and gave no clear verdict. number: 0, and from 1
-    on with a new sample. last: nothing more is tried for this row. no_verdict: a judge was asked and no
-    reply came.
+    key: of its task. judged: False if a judge was called and gave no clear verdict. number: 0, and from 1 for
+    retries with another seed. last: no further attempt follows for this row. no_verdict: a judge was called
+    and did not reply.
     """
 
     key: str
@@ -58,16 +58,16 @@ class Attempt(NamedTuple):
 
     @property
     def unanswered(self) -> bool:
-        """Whether a reply that it needs did not come, of the evolver or of the judge."""
+        """Return whether a reply that it needs is missing, from the evolver or the judge."""
         return self.reply.unanswered or self.no_verdict
 
 
 @dataclass(frozen=True)
 class Evolution:
-    """Who evolves, who judges, and what counts as a failure.
+    """Models and rules of evolution.
 
-    round: name of the round that the children are in. judge: None if nobody is asked what is equal. gold:
-    columns of `extra` that answer the parents alone.
+    round: name of the children's round. judge: None: do not check whether a child equals its parent. gold:
+    columns of `extra` that answer the parents only.
     """
 
     round: str
@@ -77,21 +77,26 @@ class Evolution:
     gold: Sequence[str] = ()
 
     def attempt(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[Attempt]:
-        """Try each task once, and give one attempt of each, in any order. sampling: of the evolver.
+        """Try each task once; yield one attempt per task, in any order. sampling: of the evolver.
 
-        Raises UserError if token probabilities are wanted and the engine gives none.
+        Raises UserError if token probabilities are requested and the engine returns none.
         """
-        attempts = self._evolved(tasks, sampling)
-        return attempts if self.judge is None else _judged(attempts, self.judge, judge_sampling(sampling))
+        attempts = self._run_steps(tasks, sampling)
+        return (
+            attempts
+            if self.judge is None
+            else _judge_attempts(attempts, self.judge, judge_sampling(sampling))
+        )
 
-    def _evolved(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[Attempt]:
+    def _run_steps(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[Attempt]:
         name = str(self.evolver.model)
         unanswered: deque[Attempt] = deque()
         waiting: Iterable[_Call] = _first_calls(tasks, unanswered)
-        # What a reply leads to is asked at once, among the others, so that nothing waits for the last row.
+        # Follow-up calls join the running stream, so that the engine stays full and none waits for the last
+        # row.
         following: deque[_Call] = deque()
         while True:
-            for call, reply in self._asked(_with_following(waiting, following), sampling):
+            for call, reply in self._call_evolver(_interleave(waiting, following), sampling):
                 found = _next_step(call.step, reply)
                 if isinstance(found, Step):
                     following.append(_next_call(call, found))
@@ -106,14 +111,14 @@ class Evolution:
                 return
             waiting = ()
 
-    def _asked(self, calls: Iterable[_Call], sampling: Sampling) -> Iterator[tuple[_Call, Reply]]:
-        """Make each call once."""
+    def _call_evolver(self, calls: Iterable[_Call], sampling: Sampling) -> Iterator[tuple[_Call, Reply]]:
+        """Send each call once."""
         asked: dict[str, _Call] = {}
 
         def requests() -> Iterator[Request]:
             for call in calls:
                 asked[call.key] = call
-                own = sample_sampling(sampling, call.step.sample)
+                own = reseed_sampling(sampling, call.step.sample)
                 yield Request(call.key, "evolve", (Message("user", call.step.prompt),), own)
 
         for reply in self.evolver.generate(requests()):
@@ -121,7 +126,7 @@ class Evolution:
 
 
 def _first_calls(tasks: Iterable[Task], unanswered: deque[Attempt]) -> Iterator[_Call]:
-    """Give the first call of each task. unanswered: takes those whose parent lacks the answer they show."""
+    """Yield the first call of each task. unanswered: receives tasks whose parent lacks a required answer."""
     for key, step in tasks:
         if step.needs_answer and not step.parent.output:
             reject = Reject(step.parent.id, NOT_ANSWERED, f"{step.operation} shows its parent's answer", "")
@@ -130,15 +135,17 @@ def _first_calls(tasks: Iterable[Task], unanswered: deque[Attempt]) -> Iterator[
             yield _Call(key, step)
 
 
-def sample_sampling(sampling: Sampling, sample: int) -> Sampling:
-    """How the evolver is asked for one of several replies to a prompt, the first by the sampling itself."""
+def reseed_sampling(sampling: Sampling, sample: int) -> Sampling:
+    """Return the sampling of one of several replies to a prompt: the first has the given seed, others
+    their own.
+    """
     if not sample:
         return sampling
     return replace(sampling, seed=int(draw_value(sampling.seed, "sample", str(sample)) * 2**31))
 
 
-def _with_following(calls: Iterable[_Call], following: deque[_Call]) -> Iterator[_Call]:
-    """The calls, and among them those that have come up meanwhile."""
+def _interleave(calls: Iterable[_Call], following: deque[_Call]) -> Iterator[_Call]:
+    """Yield the calls, and between them the follow-up calls that have arrived meanwhile."""
     for call in calls:
         while following:
             yield following.popleft()
@@ -148,17 +155,17 @@ def _with_following(calls: Iterable[_Call], following: deque[_Call]) -> Iterator
 
 
 def _next_call(call: _Call, step: Step) -> _Call:
-    """The call after one whose reply led to another step. Raises ValueError if a strategy makes too many."""
+    """Return the call after one whose reply led to another step. Raises ValueError above MOST_CALLS."""
     if call.number == MOST_CALLS:
         raise ValueError(f"a strategy asks more than {MOST_CALLS} times about a row")
     return _Call(call.key, step._replace(steps=call.step.steps), call.number + 1)
 
 
 def _next_step(step: Step, reply: Reply) -> Step | Reject | None:
-    """What a reply leads to: the step that asks next, a failure, or None if it holds the child."""
+    """Return the step that a reply leads to, a reject, or None if the reply holds the child."""
     if step.then is None:
         return None
-    if reason := failures.reply_failure(reply):
+    if reason := failures.find_reply_failure(reply):
         return Reject(step.parent.id, reason, reply.error or "", reply.kept)
     try:
         return step.then(reply.text)
@@ -169,37 +176,37 @@ def _next_step(step: Step, reply: Reply) -> Step | Reject | None:
 def _check_logprobs(reply: Reply, evolver: str) -> None:
     if not reply.choices[0].logprobs:
         raise UserError(
-            f"{evolver} gives no token probabilities; set evolve.token_probability to false, "
-            "or take an engine that does: vllm or transformers"
+            f"{evolver} returns no token probabilities; set evolve.token_probability to false, "
+            "or use an engine that returns them: vllm or transformers"
         )
 
 
 def judge_sampling(sampling: Sampling) -> Sampling:
-    """How the judge is asked: greedily, with as many tokens as the evolver may write."""
+    """Return the sampling of judge calls: greedy, with the evolver's maximum tokens."""
     return Sampling(max_tokens=sampling.max_tokens)
 
 
-def _judged(attempts: Iterable[Attempt], judge: Model, sampling: Sampling) -> Iterator[Attempt]:
-    """Ask the judge about each child; one that is equal to its parent has failed."""
+def _judge_attempts(attempts: Iterable[Attempt], judge: Model, sampling: Sampling) -> Iterator[Attempt]:
+    """Have the judge check each child; one that is equal to its parent has failed."""
     waiting: dict[str, Attempt] = {}
     failed: list[Attempt] = []
 
-    def pairs() -> Iterator[Pair]:
+    def pairs() -> Iterator[EqualityPair]:
         for attempt in attempts:
             if isinstance(attempt.result, Reject):
                 failed.append(attempt)
             else:
                 waiting[attempt.key] = attempt
-                yield Pair(attempt.key, attempt.step.parent, attempt.result)
+                yield EqualityPair(attempt.key, attempt.step.parent, attempt.result)
 
     for verdict in equality.judge_equality(pairs(), judge, sampling):
-        yield _with_verdict(waiting.pop(verdict.key), verdict)
+        yield _apply_verdict(waiting.pop(verdict.key), verdict)
         while failed:
             yield failed.pop()
     yield from failed
 
 
-def _with_verdict(attempt: Attempt, verdict: Verdict) -> Attempt:
+def _apply_verdict(attempt: Attempt, verdict: EqualityVerdict) -> Attempt:
     if verdict.equal:
         detail = f"the judge: {' '.join(verdict.reply.split())[:SHOWN]}"
         reject = Reject(attempt.step.parent.id, "equal", detail, attempt.reply.text)

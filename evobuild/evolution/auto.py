@@ -1,4 +1,4 @@
-"""The strategy `auto`: evolving methods, as Auto Evol-Instruct has them (arXiv:2406.00770), by domain."""
+"""Implement the strategy `auto`: evolving methods, as in Auto Evol-Instruct (arXiv:2406.00770), by domain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ METHOD_PREFIX = "method-"
 
 
 def plan_auto(params: Evolve, source: RoundSource) -> Plan:
-    """Evolve every row with the method of its domain. Raises BadInput if the file of one holds none."""
+    """Plan to evolve every row with the method of its domain. Raises BadInput if a file holds no method."""
     files = {
         name: methods.read_method_file(source.optimized)
         if name == "optimized"
@@ -24,12 +24,12 @@ def plan_auto(params: Evolve, source: RoundSource) -> Plan:
 
 
 def method_operation(method: str) -> str:
-    """Name the operation of a method: METHOD_PREFIX and its digest."""
+    """Return the operation name of a method: METHOD_PREFIX and its digest."""
     return METHOD_PREFIX + methods.method_digest(method)
 
 
 def plan_by_method(method: str) -> Plan:
-    """Evolve every row with one method."""
+    """Plan to evolve every row with one method."""
     name = method_operation(method)
     return lambda row: Step(
         row, AUTO, name, methods.fill_method(method, row), methods.read_evolved_instruction, True

@@ -1,7 +1,7 @@
-"""Operations of evolution, each declared by its template `evolve/<name>.jinja` in the folder of prompts.
+"""Declare operations of evolution by their templates `evolve/<name>.jinja` in the folder of prompts.
 
-The comment that a template opens with has its traits. A line that begins with a name in lower case and a
-colon is one; a semicolon separates several on a line; all other lines are prose:
+The comment that opens a template has its traits. A trait is a line that begins with a lower-case name and a
+colon; several share a line, separated by semicolons. All other lines are prose:
 
     {#
       Evolve a task of code: hide a bug in it that has to be found.
@@ -9,7 +9,7 @@ colon is one; a semicolon separates several on a line; all other lines are prose
       domains: [code]; keeps_input: true; needs_answer: true
     #}
 
-A comment is no part of the prompt, so that a change of traits alone changes no key of a kept reply.
+A comment is not part of the prompt, so a change of traits alone changes no reply-cache key.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Traits(Section):
-    """What an operation does beside what it asks.
+    """Behaviour of an operation besides its prompt.
 
-    domains: of the rows that it is for; [] for all. keeps_input: the child keeps its parent's input unless
-    the reply gives another one; else it starts without. new_task: the child is another task than its
-    parent, so that nothing of its content has to stay. children: of a row, each of a sample of its own.
-    needs_answer: the template is given the parent's answer. keeps_answer: the parent's gold answer is the
-    child's, too. steps: templates in `evolve/steps/` that are asked first, in this order; each later one is
-    given their replies by their names.
+    domains: rows that it is for; [] for all. keeps_input: the child keeps its parent's input unless the reply
+    has another one; without it the child starts without input. new_task: the child is another task than its
+    parent, so it need not keep the parent's content. children: per row, each with a seed of its own.
+    needs_answer: the template gets the parent's answer. keeps_answer: the child also has the parent's gold
+    answer. steps: templates in `evolve/steps/` to call first, in this order; later ones get the replies by
+    name.
     """
 
     domains: list[str] = default([])
@@ -67,49 +67,49 @@ class Operation(NamedTuple):
 
     @property
     def template(self) -> str:
-        """Its own template, which is asked last and whose reply is the child."""
+        """Return its own template, called last; the reply is the child."""
         return operation_template(self.name)
 
     @property
     def templates(self) -> tuple[str, ...]:
-        """All templates that a child is asked by, in their order."""
+        """Return all templates that a child needs, in order."""
         return (*(f"{FOLDER}/steps/{name}.jinja" for name in self.traits.steps), self.template)
 
     @property
     def calls(self) -> int:
-        """Calls about a row: one for each step of each child."""
+        """Return the calls per row: one for each step of each child."""
         return self.traits.children * len(self.templates)
 
 
 def operation_template(name: str) -> str:
-    """Name the template that declares an operation."""
+    """Return the template that declares an operation."""
     return f"{FOLDER}/{name}.jinja"
 
 
-def operation_names() -> list[str]:
-    """Name the operations that the folder of prompts declares."""
+def list_operations() -> list[str]:
+    """List the operations that the folder of prompts declares."""
     stems = (path.stem for path in (current_folder() / FOLDER).glob("*.jinja"))
     return sorted(name for name in stems if _NAME.fullmatch(name) and name not in INITIAL_METHODS)
 
 
 def read_operation(name: str) -> Operation:
-    """Read an operation of the current folder of prompts.
+    """Read an operation from the current folder of prompts.
 
-    Raises BadParams if no template declares it, or at a trait that is none or has a wrong value; BadInput if
-    the template is no UTF-8 text.
+    Raises BadParams if no template declares it, or a trait is unknown or invalid; BadInput if the template is
+    not UTF-8 text.
     """
-    return _read(current_folder(), name)
+    return _read_operation(current_folder(), name)
 
 
 @cache
-def _read(folder: Path, name: str) -> Operation:
+def _read_operation(folder: Path, name: str) -> Operation:
     template = operation_template(name)
     shown = prompt_file(template)
     key = "params.yaml: evolve.operations"
     if name in INITIAL_METHODS:
         raise BadParams(f"{key}: '{name}' is a method; expected an operation, or evolve.method: {name}")
     if not (folder / template).is_file():
-        said = unknown_name("operation", name, operation_names())
+        said = unknown_name("operation", name, list_operations())
         raise BadParams(f"{key}: {said}; to declare it, add the template {shown}")
     found = _COMMENT.match(read_text(folder / template))
     comment = found[1] if found else ""
@@ -117,7 +117,7 @@ def _read(folder: Path, name: str) -> Operation:
 
 
 def _traits(comment: str, path: Path) -> Traits:
-    """Read the traits of an opening comment. path: as messages name it. Raises BadParams."""
+    """Parse the traits of an opening comment. path: for messages. Raises BadParams."""
     return validated(path, _values(comment, path), Traits, whole=False)
 
 
@@ -127,7 +127,7 @@ def _values(comment: str, path: Path) -> Mapping[str, Any]:
         if name not in Traits.model_fields:
             raise BadParams(f"{path}: {unknown_name('trait', name, Traits.model_fields)}")
         if name in found:
-            raise BadParams(f"{path}: the trait {name} is given twice; keep one")
+            raise BadParams(f"{path}: duplicate trait {name}; keep one")
         try:
             found[name] = yaml.safe_load(text)
         except yaml.YAMLError:
@@ -138,7 +138,7 @@ def _values(comment: str, path: Path) -> Mapping[str, Any]:
 
 
 def _entries(comment: str) -> Iterator[tuple[str, str]]:
-    """Names and values of what may be traits: prose begins otherwise."""
+    """Yield names and values of lines that may be traits."""
     for line in comment.splitlines():
         if not (entry := _TRAIT.fullmatch(line.strip())) or not _is_trait(entry[1]):
             continue
@@ -148,6 +148,8 @@ def _entries(comment: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_trait(name: str) -> bool:
-    """Whether a name is meant as a trait's: in lower case and one word, or a trait's in another spelling."""
+    """Return whether a name is meant as a trait: one lower-case word, or a trait's name spelled
+    differently.
+    """
     plain = re.sub(r"[\s_-]", "", name.casefold())
     return bool(_NAME.fullmatch(name)) or plain in {each.replace("_", "") for each in Traits.model_fields}

@@ -1,7 +1,7 @@
-"""When an evolved instruction is no evolution of its parent, and what of the parent it has lost.
+"""Detect failed evolutions, and content of the parent that its child lost.
 
-Auto Evol-Instruct (arXiv:2406.00770) has no rule for this; copied markers are WizardLM's (arXiv:2304.12244).
-Every kind of failure has its own name, as it counts in the failure rate of a method.
+Auto Evol-Instruct (arXiv:2406.00770) has no rules for this; the rule on copied markers is WizardLM's
+(arXiv:2304.12244). Each kind of failure has a reason of its own, and counts in a method's failure rate.
 """
 
 from __future__ import annotations
@@ -18,50 +18,50 @@ _MARKER = re.compile(
     r"|methods list|plan|conversation|instruction|input)\s*#",
     re.IGNORECASE,
 )
-# Symbols that tell C from C++ and x + y from x - y stay.
+# Keep symbols that distinguish C from C++ and x + y from x - y.
 _NOT_SAID = re.compile(r"[^\w+<>=%$€£°^]+|_+")
 _NOT_SAID_ASCII = {code: None for code in range(128) if _NOT_SAID.match(chr(code))}
 ENOUGH, MORE = 40, 120
-"""Letters and digits: how many of an output tell it from a coincidence, and how many are compared at most."""
+"""Letters and digits: minimum of an output that make a match no coincidence, and maximum to compare."""
 
 
 class Failure(NamedTuple):
-    """Why an evolution failed: in a word or two that can be counted, and what was found."""
+    """Why an evolution failed: a reason of a word or two, for counting, and the detail."""
 
     reason: str
     detail: str
 
 
-def evolution_failure(parent: Instruction, evolved: str, rules: Failures) -> Failure | None:
-    """Say why an evolved instruction is no evolution of its parent, None if it is one.
+def find_evolution_failure(parent: Instruction, evolved: str, rules: Failures) -> Failure | None:
+    """Return why an evolved instruction fails as an evolution of its parent; None if it does not.
 
-    The parent with its input is no evolution of it either.
+    A copy of the parent with its input fails too.
     """
     if not evolved.strip():
         return Failure("empty", "nothing stands where the new instruction should")
-    if rules.markers and (copied := _copied_markers(parent, evolved)):
+    if rules.markers and (copied := _find_copied_markers(parent, evolved)):
         return copied
-    return _not_new(parent, evolved, rules) or _against_rules(parent, evolved, rules)
+    return _find_copy(parent, evolved, rules) or _find_rule_violation(parent, evolved, rules)
 
 
-def _copied_markers(parent: Instruction, evolved: str) -> Failure | None:
-    if copied := _markers(evolved) - _markers(parent.instruction):
+def _find_copied_markers(parent: Instruction, evolved: str) -> Failure | None:
+    if copied := _find_markers(evolved) - _find_markers(parent.instruction):
         return Failure("markers copied", ", ".join(sorted(copied)))
     return None
 
 
-def _not_new(parent: Instruction, evolved: str, rules: Failures) -> Failure | None:
-    """A text that repeats the parent, or answers it."""
-    said, before = _said(evolved), _said(parent.instruction)
-    same = said == before or (parent.input and said == before + _said(parent.input))
+def _find_copy(parent: Instruction, evolved: str, rules: Failures) -> Failure | None:
+    """Return the failure of a text that repeats or answers the parent."""
+    said, before = _normalise(evolved), _normalise(parent.instruction)
+    same = said == before or (parent.input and said == before + _normalise(parent.input))
     if rules.unchanged and same:
         return Failure("unchanged", "the parent but for case, space and punctuation")
-    if rules.answered and (answer := _answer(parent, evolved, said, before)):
+    if rules.answered and (answer := _describe_answer(parent, evolved, said, before)):
         return Failure("answered", answer)
     return None
 
 
-def _against_rules(parent: Instruction, evolved: str, rules: Failures) -> Failure | None:
+def _find_rule_violation(parent: Instruction, evolved: str, rules: Failures) -> Failure | None:
     if rules.language and (changed := language.detect_language_change(parent.instruction, evolved)):
         return Failure("language changed", "parent {}, child {}".format(*changed))
     more = words.count_words(evolved) - words.count_words(parent.instruction)
@@ -72,10 +72,10 @@ def _against_rules(parent: Instruction, evolved: str, rules: Failures) -> Failur
     return None
 
 
-def lost_content(parent: Instruction, evolved: str, given: str) -> list[str]:
-    """Say which code, tables and figures of a parent are neither in its child nor in the child's input.
+def find_lost_content(parent: Instruction, evolved: str, given: str) -> list[str]:
+    """List code, tables and figures of a parent that are neither in its child nor in the child's input.
 
-    Instance: ["number 12", "table of 3 lines: | Name | Age |"].
+    Example: ["number 12", "table of 3 lines: | Name | Age |"].
     """
     child = f"{evolved}\n{given}"
     return [
@@ -85,12 +85,12 @@ def lost_content(parent: Instruction, evolved: str, given: str) -> list[str]:
     ]
 
 
-def _answer(parent: Instruction, evolved: str, said: str, before: str) -> str | None:
-    """Say how a text is an answer in place of the instruction, None if it does not look like one."""
-    output, given = _said(parent.output), before + _said(parent.input)
+def _describe_answer(parent: Instruction, evolved: str, said: str, before: str) -> str | None:
+    """Describe why a text is an answer instead of an instruction; None if it does not look like one."""
+    output, given = _normalise(parent.output), before + _normalise(parent.input)
     if len(said) >= ENOUGH and said in output and said not in given:
         return "a part of the parent's own output"
-    # With the parent in it, it may go on to talk like an assistant.
+    # A text that contains the parent may also talk like an assistant: it is still an instruction.
     if before in said:
         return None
     if len(output) >= ENOUGH and output[:MORE] in said and output[:MORE] not in given:
@@ -104,12 +104,12 @@ def _answer(parent: Instruction, evolved: str, said: str, before: str) -> str | 
     return None
 
 
-def _markers(text: str) -> set[str]:
-    return {f"#{_said(marker)}#" for marker in _MARKER.findall(text)} if "#" in text else set()
+def _find_markers(text: str) -> set[str]:
+    return {f"#{_normalise(marker)}#" for marker in _MARKER.findall(text)} if "#" in text else set()
 
 
-def _said(text: str) -> str:
-    """What is left of a text without case, space and punctuation."""
+def _normalise(text: str) -> str:
+    """Remove case, space and punctuation from a text."""
     if text.isascii():
         return text.translate(_NOT_SAID_ASCII).lower()
     return _NOT_SAID.sub("", words.compose(text)).casefold()

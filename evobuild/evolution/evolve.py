@@ -1,6 +1,6 @@
-"""A round of evolution: every parent tried until there is a child or no attempt is left.
+"""Evolve a round: retry every parent until it has a child or no attempt is left.
 
-What comes of it is written by `round_tables`.
+`round_tables` writes the results.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from evobuild.models.client import Model
 
 @dataclass(frozen=True)
 class Round:
-    """How the parents of one round are evolved. judge: says which children are equal to their parents.
+    """Settings and models of one round. judge: decides which children are equal to their parents.
 
-    gold: columns of `extra` that answer the parents alone.
+    gold: columns of `extra` that answer the parents only.
     """
 
     name: str
@@ -34,12 +34,14 @@ class Round:
     gold: Sequence[str] = ()
 
     def evolve(self, parents: Callable[[], Iterable[Instruction]]) -> Iterator[Attempt]:
-        """Try each parent until there is a child or no attempt is left; give every attempt, in any order.
+        """Try each parent until it has a child or no attempt is left; yield every attempt, in any order.
 
-        parents: goes through all rows, in the same order every time; it is called once per pass, so
-        that rows which failed need not be held.
+        Args:
+            parents: returns an iterator over all rows, in the same order every time; it is called once per
+                pass, so that memory need not hold the failed rows.
 
-        Raises UserError if token probabilities are wanted and the engine gives none.
+        Raises:
+            UserError: token probabilities are requested and the engine returns none.
         """
         passes = 1 + (self.params.retries if self.params.on_failure == "retry" else 0)
         evolution = Evolution(self.name, self.evolver, self.judge, self.params.failures, self.gold)
@@ -57,7 +59,7 @@ class Round:
             waiting = failed
 
     def _tasks(self, parents: Iterable[Instruction]) -> Iterator[Task]:
-        """Give the steps of each row: the first by the row's id, a further one by id and number."""
+        """Yield the steps of each row: the first keyed by the row's id, further ones by id and number."""
         for row in parents:
             step = self.plan(row)
             steps = 1 + len(step.also)
@@ -67,13 +69,13 @@ class Round:
 
 
 def _may_succeed(attempt: Attempt) -> bool:
-    """Whether a failed attempt is worth another; where no reply came, the engine has tried again already."""
+    """Return whether a retry can help: the engine has already retried calls without a reply."""
     failed = attempt.result if attempt.reply.error is None else None
     return isinstance(failed, Reject) and failed.reason != NOT_ANSWERED
 
 
 def evolver_sampling(params: Evolve, seed: int, number: int) -> Sampling:
-    """How the evolver is asked in an attempt, counted from 0: each has another seed."""
+    """Return the evolver's sampling for an attempt, counted from 0: each has another seed."""
     return Sampling(
         params.temperature,
         params.top_p,

@@ -1,9 +1,9 @@
-"""Keywords: the methods that an evolver lists in its replies, each summed up by a judge in a phrase.
+"""Summarise the methods that an evolver lists in its replies as keywords, one judge call per method.
 
-How many distinct phrases there are shows how varied an evolver's ideas are (Hui et al. 2024,
-arXiv:2412.11231). The judge is asked once about each method, and every method gives one keyword or one
-reject. The authors keep each reply as it comes, but for the space around it; ours are phrases in a normal
-form, singular and plural as one. Both are counted. The replies to fixed operations list no methods.
+The number of distinct keywords measures how varied an evolver's ideas are (Hui et al. 2024,
+arXiv:2412.11231). Every method gives one keyword or one reject. The authors count raw replies, stripped of
+space; we count phrases in a normal form, with singular and plural merged. Both counts are reported. Replies
+to fixed operations list no methods.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.draws import draw_table_rows
 from evobuild.core.prompts import render_prompt
 from evobuild.core.rejects import Reject
-from evobuild.evolution.replies import scan_evolver_replies
+from evobuild.evolution.evolver_replies import scan_evolver_replies
 from evobuild.models.client import Model
 from evobuild.text.words import compose, split_marked_words
 
 LONGEST = 60
-"""Characters of a phrase; what is longer is an explanation."""
+"""Maximum characters of a phrase; longer ones are explanations."""
 MOST_READ = 10 * LONGEST
-"""Characters of a line that are read as a phrase."""
+"""Maximum characters of a line to parse as a phrase."""
 READ = ("two phrases", "long phrase")
-"""Reasons of replies that said something, which its authors would have counted."""
+"""Reject reasons of replies with text, which the authors would have counted."""
 MOST_METHODS = 20
-"""Methods that are read of a reply; one that lists more repeats itself."""
+"""Maximum methods to read of a reply; one that lists more repeats itself."""
 MOST_LABELS = 8
-"""Labels of a list in one reply, so that a reply of labels costs little."""
+"""Maximum list labels to try in one reply, to bound the time of a reply of labels."""
 
 _MARKS = r"[ \t>*_`#]*"
 # The label begins its line, perhaps after its step's number; within a line it needs its hashes, and ends it.
@@ -62,7 +62,7 @@ _PLURAL = re.compile(r"(?<=\w\w)(?:(ies)|(?<!s)s)\b")
 
 
 class MethodList(NamedTuple):
-    """An evolver's reply: the id of its child, and the methods that it lists, perhaps none."""
+    """An evolver's reply: the id of its child, and the methods that it lists, possibly none."""
 
     id: str
     round: str
@@ -71,9 +71,9 @@ class MethodList(NamedTuple):
 
 
 class Keyword(NamedTuple):
-    """A method and the phrase for it, and the reply that it was read from.
+    """A method with its keyword and the judge's reply.
 
-    id: of the row, the child, and the method's number.
+    id: the child's id and the method's number.
     """
 
     id: str
@@ -89,20 +89,20 @@ KEYWORDS = pl.Schema(dict.fromkeys(Keyword._fields, pl.String))
 KEYWORD_COUNTS = pl.Schema({"evolver": pl.String, "keyword": pl.String, "count": pl.Int64})
 
 
-def listed_methods(reply: str) -> tuple[str, ...]:
-    """Take the numbered or bulleted methods that stand below the label `#Methods List#`; () if none do.
+def parse_method_list(reply: str) -> tuple[str, ...]:
+    """Parse the numbered or bulleted methods below the label `#Methods List#`; () without any.
 
     The list ends at the next step or label, or after MOST_METHODS. Lines and sub-items below a method
     belong to it; a remark before or after the list does not.
     """
     for label in islice(_LIST.finditer(reply), MOST_LABELS):
-        if items := _items(reply[label.end() :].splitlines()):
+        if items := _parse_items(reply[label.end() :].splitlines()):
             return items[:MOST_METHODS]
     return ()
 
 
-def _items(lines: Iterable[str]) -> tuple[str, ...]:
-    """Take the items of a list, each with the lines and the sub-items that belong to it."""
+def _parse_items(lines: Iterable[str]) -> tuple[str, ...]:
+    """Parse the items of a list, each with its continuation lines and sub-items."""
     items: list[list[str]] = []
     first: re.Match[str] | None = None
     is_open = False
@@ -110,32 +110,35 @@ def _items(lines: Iterable[str]) -> tuple[str, ...]:
         item = _ITEM.match(line)
         if _RULE.fullmatch(line):
             is_open = False
-        elif item and (first is None or _same_level(item, first)):
+        elif item and (first is None or _is_same_level(item, first)):
             first = first or item
             items.append([item["text"]])
             is_open = True
         elif items and (item or is_open or line[0] in " \t"):
             items[-1].append(item["text"] if item else line)
-    return tuple(text for parts in items if (text := _plain_text(" ".join(parts))))
+    return tuple(text for parts in items if (text := _strip_markup(" ".join(parts))))
 
 
-def _plain_text(text: str) -> str:
+def _strip_markup(text: str) -> str:
     return " ".join(re.sub(r"\*\*|__|`", "", text).split())
 
 
-def _same_level(item: re.Match[str], first: re.Match[str]) -> bool:
+def _is_same_level(item: re.Match[str], first: re.Match[str]) -> bool:
     numbered = (item["number"] is None) == (first["number"] is None)
     return numbered and len(item["indent"]) <= len(first["indent"]) + 1
 
 
-def draw_method_lists(
+def sample_method_lists(
     names: Sequence[str], *, replies: Path, rounds: Path, count: int, seed: int
 ) -> list[MethodList]:
-    """Draw at most so many replies of each round, and read the methods that they list.
+    """Sample up to `count` replies of each round, and parse the methods that they list.
 
-    names: of the rounds. replies, rounds: folders with a table of each.
+    Args:
+        names: of the rounds.
+        replies, rounds: folders with one table per round.
 
-    Raises BadInput if a table is missing or not as it should be.
+    Raises:
+        BadInput: a table is missing or invalid.
     """
     drawn: list[MethodList] = []
     for name in names if count else ():
@@ -146,7 +149,7 @@ def draw_method_lists(
         wanted = table.filter(pl.col("id").is_in(chosen.implode()))
         own = tables.collect(path, wanted.select("id", "evolver", "reply").sort("id"))
         drawn += [
-            MethodList(id, name, evolver, listed_methods(reply)) for id, evolver, reply in own.iter_rows()
+            MethodList(id, name, evolver, parse_method_list(reply)) for id, evolver, reply in own.iter_rows()
         ]
     return drawn
 
@@ -154,7 +157,7 @@ def draw_method_lists(
 def summarise_methods(
     drawn: Iterable[MethodList], model: Model, sampling: Sampling
 ) -> Iterator[Keyword | Reject]:
-    """Ask a judge for a phrase for each method; it gives one keyword or one reject, in any order."""
+    """Ask a judge for a phrase for each method; yield one keyword or one reject per method, in any order."""
     asked: dict[str, tuple[MethodList, str]] = {}
 
     def requests() -> Iterator[Request]:
@@ -176,10 +179,10 @@ def summarise_methods(
 
 
 def read_keyword(reply: Reply) -> tuple[str, str | None]:
-    """Read the phrase of a reply, in its normal form, and why it is none: it is one line, and short."""
-    if unusable := failures.reply_failure(reply):
+    """Parse the phrase of a reply in its normal form, and the reject reason unless it is one short line."""
+    if unusable := failures.find_reply_failure(reply):
         return "", unusable
-    said = (normal_phrase(line) for line in reply.text.splitlines() if line.strip())
+    said = (normalise_phrase(line) for line in reply.text.splitlines() if line.strip())
     lines = list(islice(filter(None, said), 2))
     if not lines:
         return "", "no phrase"
@@ -188,17 +191,17 @@ def read_keyword(reply: Reply) -> tuple[str, str | None]:
     return lines[0], "long phrase" if len(lines[0]) > LONGEST else None
 
 
-def normal_phrase(phrase: str) -> str:
-    """Bring a phrase to its normal form: small letters and digits, without articles and punctuation.
+def normalise_phrase(phrase: str) -> str:
+    """Normalise a phrase: lower-case letters and digits, without articles and punctuation.
 
-    Instance: '**Add a Real-World Example.**' -> 'add real world example'.
+    Example: '**Add a Real-World Example.**' -> 'add real world example'.
     """
     text = re.sub(r"['’]", "", compose(phrase[:MOST_READ])).casefold()
     return " ".join(word for word in split_marked_words(text) if word not in _ARTICLES)
 
 
 def merge_plural_phrases(keywords: Iterable[Keyword]) -> list[Keyword]:
-    """Give phrases that differ only in singular and plural one form: the commonest, ties by alphabet."""
+    """Merge phrases that differ in singular and plural: the most common form wins, ties by alphabet."""
     found = list(keywords)
     forms: dict[str, Counter[str]] = {}
     for each in found:
@@ -211,13 +214,13 @@ def _singular(phrase: str) -> str:
     return _PLURAL.sub(lambda ending: "y" if ending[1] else "", phrase)
 
 
-def keyword_figures(
+def keyword_metrics(
     drawn: Sequence[MethodList], results: Sequence[Keyword | Reject], names: Sequence[str]
 ) -> dict[str, Any]:
-    """Count the replies drawn, those that list methods, the methods, and the distinct phrases.
+    """Count the sampled replies, those that list methods, the methods, and the distinct phrases.
 
-    results: keywords and rejects. names: of the rounds; distinct phrases are counted in all, by round, be
-    it 0, and by evolver, and as the authors do: distinct replies of the judge, whatever they say.
+    results: keywords and rejects. names: of the rounds. Distinct phrases are counted in total, by round, even
+    if 0, by evolver, and as the authors do: distinct judge replies, whatever their form.
     """
     keywords = [each for each in results if isinstance(each, Keyword)]
     groups = [*names, *sorted({each.evolver for each in drawn})]
@@ -239,7 +242,7 @@ def keyword_figures(
 
 
 def count_keywords(keywords: Iterable[Keyword]) -> pl.DataFrame:
-    """Count the methods behind each phrase by evolver, the commonest first, ties by alphabet."""
+    """Count methods by evolver and phrase, the most common first, ties by alphabet."""
     counted = Counter((each.evolver, each.keyword) for each in keywords)
     rows = sorted(
         ((*key, count) for key, count in counted.items()), key=lambda row: (row[0], -row[2], row[1])

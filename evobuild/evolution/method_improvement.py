@@ -1,4 +1,4 @@
-"""The loop that improves a method, put together from params and models."""
+"""Build the loop that improves a method from params and models."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from evobuild.evolution.params import Failures, Optimize
 from evobuild.models.client import Model
 
 
-def asked_roles(params: Optimize, rules: Failures) -> tuple[str, ...]:
-    """The roles that the loop asks: the judge only for gains, or for what is equal."""
+def optimization_roles(params: Optimize, rules: Failures) -> tuple[str, ...]:
+    """Return the roles that the loop calls: the judge only for gains or equality."""
     is_judged = params.difficulty_weight > 0 or rules.equal
     return ("evolver", "optimizer", "judge") if is_judged else ("evolver", "optimizer")
 
@@ -26,12 +26,12 @@ def improve_method(
     models: Mapping[str, Model],
     seed: int,
 ) -> History:
-    """Improve a method on rows that were drawn. models: by the names of `asked_roles`.
+    """Improve a method on sampled rows. models: by the names of `optimization_roles`.
 
-    Raises BadInput as `Optimizer.run` does.
+    Raises BadInput, see `Optimizer.improve`.
     """
     sampling = Sampling(params.evolver_temperature, 1.0, params.max_tokens, seed=seed)
     evaluator = MethodEvaluator(
-        models["evolver"], models.get("judge"), sampling, rules.of_methods, params.truncated_fails
+        models["evolver"], models.get("judge"), sampling, rules.method_rules, params.truncated_fails
     )
-    return Optimizer(evaluator, models["optimizer"], params, rows, seed).run(method)
+    return Optimizer(evaluator, models["optimizer"], params, rows, seed).improve(method)

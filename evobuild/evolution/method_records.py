@@ -1,4 +1,6 @@
-"""What is known of an evolving method: the rows that it failed on, and what it made of a mini-batch."""
+"""Define the results of an evolving method: the rows that it failed on, and its trajectories of a
+mini-batch.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,13 @@ from evobuild.core.evolution_tables import NOT_JUDGED
 from evobuild.core.instructions import Instruction
 
 LEAST_JUDGED = 0.5
-"""The share of its rows that a method has to be judged on."""
+"""Minimum share of its rows that a method has to be judged on."""
 
 
 class FailedRow(NamedTuple):
-    """A row that a method failed on, or, if reason is NOT_JUDGED, that no reply came for.
+    """A row that a method failed on, or, if reason is NOT_JUDGED, that got no reply.
 
-    stage: evolve or respond. instruction: what was asked of it there.
+    stage: evolve or respond. instruction: the instruction at that stage.
     """
 
     row: str
@@ -31,11 +33,11 @@ class FailedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a method did on rows; without any it was not evaluated.
+    """Results of a method on rows; empty if it was not evaluated.
 
-    given: ids of the rows. failed: those that it failed on, and those not judged. gains: difficulty of a
-    child less that of its parent, in points of 100, by the id of each row that did not fail and whose
-    two ratings could be read. unrated: ids of those that had not failed and no rating came for.
+    given: ids of the rows. failed: rows that it failed on. unjudged: rows without a reply. gains: difficulty
+    of a child minus that of its parent, in points of 100, by row id; only for rows that did not fail and
+    whose two ratings are parsed. unrated: ids of rows that did not fail and got no rating.
     """
 
     given: frozenset[str] = frozenset()
@@ -46,48 +48,48 @@ class Evaluation:
 
     @property
     def judged(self) -> frozenset[str]:
-        """The rows that λ is over."""
+        """Return the ids of the judged rows, over which λ is computed."""
         return self.given.difference(each.row for each in self.unjudged)
 
     @property
     def is_judged(self) -> bool:
-        """Whether it was judged on rows enough to be compared with others."""
+        """Return whether it was judged on enough rows to be compared with others."""
         return len(self.judged) >= max(1.0, LEAST_JUDGED * len(self.given))
 
     @property
-    def told(self) -> str:
-        """Instance: "judged on 3 of 5 rows; no reply came for the others, the last error: timeout"."""
+    def summary(self) -> str:
+        """Return e.g. "judged on 3 of 5 rows; no reply came for the others, the last error: timeout"."""
         rest = f"; no reply came for the others, the last error: {self.unjudged[-1].detail}"
         return f"judged on {len(self.judged)} of {len(self.given)} rows" + (rest if self.unjudged else "")
 
     @property
     def failure_rate(self) -> float | None:
-        """λ, the share of the rows judged that failed; None before the first."""
+        """Return λ, the share of the judged rows that failed; None without judged rows."""
         return len(self.failed) / len(self.judged) if self.judged else None
 
     @property
     def difficulty_gain(self) -> float | None:
-        """The mean gain; None if no gain is known."""
+        """Return the mean gain; None if no gain is known."""
         return fmean(self.gains.values()) if self.gains else None
 
     def objective(self, weight: float) -> float:
-        """λ less a weight times the mean gain as a share of 100; ∞ before the first row judged."""
+        """Compute λ - weight * (mean gain) / 100; infinite without judged rows."""
         rate = self.failure_rate
         return math.inf if rate is None else rate - weight * (self.difficulty_gain or 0.0) / 100
 
     def beats(self, other: Evaluation, weight: float) -> bool:
-        """Whether its objective is the lower one on what is known of both."""
+        """Return whether its objective is lower, on the rows that both were judged on."""
         own, others = shared_evaluations([self, other])
         return own.objective(weight) < others.objective(weight)
 
-    def on(self, rows: frozenset[str], rated: frozenset[str]) -> Evaluation:
-        """The evaluation on some of the rows judged. rated: those of them whose gains count."""
+    def restricted_to(self, rows: frozenset[str], rated: frozenset[str]) -> Evaluation:
+        """Restrict the evaluation to some judged rows. rated: those whose gains count."""
         failed = tuple(each for each in self.failed if each.row in rows)
         gains = {row: gain for row, gain in self.gains.items() if row in rated}
         return Evaluation(rows, failed, (), gains)
 
-    def and_then(self, other: Evaluation) -> Evaluation:
-        """The evaluation on the rows of both."""
+    def merge(self, other: Evaluation) -> Evaluation:
+        """Merge the evaluations of disjoint rows."""
         return Evaluation(
             self.given | other.given,
             self.failed + other.failed,
@@ -101,21 +103,21 @@ NOT_EVALUATED = Evaluation()
 
 
 def shared_evaluations(some: Sequence[Evaluation]) -> list[Evaluation]:
-    """Give evaluations on the rows that all were judged on, so that no outage decides between them.
+    """Restrict evaluations to the rows that all were judged on, so that no outage favours a method.
 
-    Gains count of those of the rows of which none lacks a rating.
+    Gains count on rows that are rated in all evaluations.
     """
     rows = frozenset.intersection(*(each.judged for each in some))
     rated = rows.difference(*(each.unrated for each in some))
-    return [each.on(rows, rated) for each in some]
+    return [each.restricted_to(rows, rated) for each in some]
 
 
 class Trajectory(NamedTuple):
-    """A row of a mini-batch: itself as stage 0, then what each round made of it.
+    """A row of a mini-batch: itself as stage 0, then the result of each round.
 
-    verdicts: of each round why it failed, None if it did not. A failed stage is the reply as it
-    came; it is the last one, as nothing can be evolved from it. Where no reply came the verdict is
-    NOT_JUDGED: such a row is no case to learn from.
+    verdicts: why each round failed; None if it did not. A failed stage is the raw reply, and the last stage,
+    because nothing can be evolved from it. NOT_JUDGED marks a missing reply: such a row is no case to learn
+    from.
     """
 
     step: int
@@ -126,5 +128,5 @@ class Trajectory(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether a reply came in every round."""
+        """Return whether every round got a reply."""
         return NOT_JUDGED not in self.verdicts

@@ -1,7 +1,7 @@
-"""Evolving methods: prompts that an optimizer writes, with a slot for the instruction to evolve.
+"""Define evolving methods: prompts that an optimizer writes, with a slot for the instruction to evolve.
 
-A method is data. Its slot is the literal `{instruction}`, filled by replacement, never by a
-template engine; where an optimizer lost it, it is put back. The reply to a method ends with the
+A method is data, because a model wrote it: its slot is the literal `{instruction}`, filled by replacement,
+never by a template engine. A slot that an optimizer dropped is restored. The reply to a method ends with the
 evolved instruction after a label. After: Zeng et al. 2024, arXiv:2406.00770.
 """
 
@@ -23,13 +23,13 @@ _COMMENT = re.compile(r"\A\{#.*?#\}\s*", re.DOTALL)
 _SLOT = re.compile(r"\{\{?\s*(?:the\s+)?instruction\s*\}?\}|<\s*instruction\s*>", re.IGNORECASE)
 _STEP = re.compile(r"^[ \t>*_`#]*step[ \t]*(\d{1,9})\b", re.IGNORECASE | re.MULTILINE)
 _NAME = r"final(?:ly)?[ _]+rewritten[ _]+(?:instruction|prompt)"
-# In lower case. A label begins its line, perhaps after its step's number; its hashes may be a heading's.
+# Matched in lower case. A label begins its line, perhaps after a step number; its hashes may be a heading's.
 _FINAL = re.compile(
     rf"[ \t>*_`#-]*(?:step[ \t]*\d+\W*)?{_NAME}"
     r"[ \t]*(?:#[*_`]*[ \t]*[:：]?|[*_`]*[ \t]*(?:[:：]|$))(?:[*_`]+(?=\s))?",
     re.MULTILINE,
 )
-# Within a sentence a colon or the line's end must follow, or the sentence only speaks of the label.
+# Within a sentence a colon or the line's end has to follow: otherwise the sentence only mentions the label.
 _FINAL_WITHIN = re.compile(
     rf"#\s*{_NAME}\s*#[*_`]*[ \t]*(?:is[ \t]*)?(?:[:：]|$)(?:[*_`]+(?=\s))?", re.MULTILINE
 )
@@ -46,52 +46,52 @@ _AROUND = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»",
 
 
 class Unparsable(ValueError):
-    """A reply that does not hold what it was asked for; its message says what was missing."""
+    """A reply without the expected content; the message says what is missing."""
 
 
 def named_method(name: str, file: str) -> str:
-    """Read a method by what params call it: e0, weak, `file` for that file, or a path.
+    """Read a method by its name in params: e0, weak, `file` for the given file, or a path.
 
-    Raises BadInput as `read_method_file`.
+    Raises BadInput, see `read_method_file`.
     """
     if name in INITIAL_METHODS:
-        return initial_method(name)
+        return render_initial_method(name)
     return read_method_file(Path(file if name == "file" else name))
 
 
-def initial_method(name: str) -> str:
-    """Read a shipped method: e0 or weak."""
-    return with_instruction_slot(
+def render_initial_method(name: str) -> str:
+    """Render a shipped method: e0 or weak."""
+    return normalise_slot(
         render_prompt("evolve/weak.jinja") if name == "weak" else render_prompt("evolve/e0.jinja")
     )
 
 
 def read_method_file(path: Path) -> str:
-    """Read a method from a file, with its slot.
+    """Read a method from a file and normalise its slot.
 
-    The comment that a template opens with is no part of it.
+    The opening comment of a template does not belong to the method.
 
-    Raises BadInput if the file is no UTF-8 text, or if nothing stands in it but a slot.
+    Raises BadInput if the file is not UTF-8 text, or holds nothing but a slot.
     """
     text = read_text(path).strip()
     if path.suffix == ".jinja":
         text = _COMMENT.sub("", text)
-    method = with_instruction_slot(text)
+    method = normalise_slot(text)
     if not method.replace(SLOT, "").replace(_LABEL, "").strip():
-        found = f"holds {text!r} alone" if text else "is empty"
+        found = f"holds only {text!r}" if text else "is empty"
         raise BadInput(f"{path}: {found}; expected a method, the prompt that says how to evolve {SLOT}")
     return method
 
 
 def method_digest(method: str) -> str:
-    """Name a method by its text: 12 hex digits."""
+    """Return the digest that names a method: 12 hex digits of its text."""
     return hashlib.blake2b(method.encode(), digest_size=6).hexdigest()
 
 
-def with_instruction_slot(method: str) -> str:
-    """Give a method exactly one instruction slot: the last that it has, or a new one at its end.
+def normalise_slot(method: str) -> str:
+    """Give a method exactly one instruction slot: its last one, or a new one at its end.
 
-    Instances: "{{ Instruction }}" and "<instruction>" are slots where no "{instruction}" stands.
+    "{{ Instruction }}" and "<instruction>" are slots if there is no "{instruction}".
     """
     found = list(re.finditer(rf"(?<!\{{){re.escape(SLOT)}(?!\}})", method)) or list(_SLOT.finditer(method))
     if not found:
@@ -101,7 +101,7 @@ def with_instruction_slot(method: str) -> str:
 
 
 def fill_method(method: str, row: Instruction) -> str:
-    """Put a row into a method's slot: its conversation so far, its instruction, its input."""
+    """Fill a method's slot with a row: its conversation so far, its instruction, its input."""
     before, _, after = method.rpartition(SLOT)
     if row.history:
         talk = "\n".join(f"{role}: {content}" for role, content in row.history)
@@ -113,27 +113,27 @@ def fill_method(method: str, row: Instruction) -> str:
 
 
 def read_evolved_instruction(reply: str) -> str:
-    """Take the evolved instruction out of a reply to a method.
+    """Extract the evolved instruction from a reply to a method.
 
-    It follows the last final label, on the same line or below, without what models put around it
-    (`bare_instruction`). A later step, if the model wrote one, is not part of it; steps that the instruction
-    itself counts from 1 are.
+    It follows the last final label, on the same line or below, without the wrapping that models add
+    (`extract_instruction`). A later step of the reply does not belong to it; steps that the instruction
+    itself numbers from 1 do.
 
-    Raises Unparsable if no final label stands in the reply, or if talk stands after it.
+    Raises Unparsable if the reply has no final label, or talks about the rewriting after it.
     """
-    end = _end_of_label(reply)
+    end = _find_label_end(reply)
     text = reply[end:]
     later = _STEP.search(text) if "tep" in text or "TEP" in text else None
     if later:
         steps = _STEP.findall(reply[:end])
         if int(later[1]) > (int(steps[-1]) if steps else 1):
             text = text[: later.start()]
-    return bare_instruction(text)
+    return extract_instruction(text)
 
 
-def _end_of_label(reply: str) -> int:
-    """Where the last final label ends; one at the beginning of a line goes before one within."""
-    # Only İ gets longer in lower case, and places must stay.
+def _find_label_end(reply: str) -> int:
+    """Find the end of the last final label; one at the beginning of a line wins over one within."""
+    # Only İ gets longer in lower case, which would shift positions.
     lowered = reply.replace("İ", "I").lower()
     place = lowered.rfind("rewritten")
     while place >= 0:
@@ -147,35 +147,35 @@ def _end_of_label(reply: str) -> int:
     raise Unparsable(f"no final label; {f'labels found: {labels}' if labels else 'no label at all'}")
 
 
-def bare_instruction(reply: str) -> str:
-    """Take a new instruction out of a reply that should hold nothing else.
+def extract_instruction(reply: str) -> str:
+    """Extract a new instruction from a reply that should hold nothing else.
 
-    Blank space, and a fence, quotes or asterisks around the whole of it, are taken off, and so are a
-    lead-in line and offers of more (`assistant_phrases`).
+    Removes blank space, a fence, quotes or asterisks around the whole text, a lead-in line, and offers of
+    more (`assistant_phrases`).
 
-    Raises Unparsable if the rest still begins by talking of the rewriting.
+    Raises Unparsable if the rest still begins by talking about the rewriting.
     """
-    text = _unwrapped(assistant_phrases.strip_assistant_phrases(_unwrapped(reply)))
+    text = _unwrap(assistant_phrases.strip_assistant_phrases(_unwrap(reply)))
     if talk := assistant_phrases.find_rewriting_opening(text):
         raise Unparsable(f"talk of the rewriting where the instruction should begin: {talk}")
     return text
 
 
-def _unwrapped(text: str) -> str:
-    """A text without what stands around all of it: two fenced blocks are content, and so are two quotes."""
+def _unwrap(text: str) -> str:
+    """Remove the wrapping around a whole text; two fenced blocks or two quotations are content."""
     text = text.strip()
     opening = text[:1] if text[:1] in _AROUND else text[:2]
     if text.startswith("```"):
         fenced = _FENCED.fullmatch(text)
-        return _unwrapped(fenced[1]) if fenced and "```" not in fenced[1] else text
+        return _unwrap(fenced[1]) if fenced and "```" not in fenced[1] else text
     if opening not in _AROUND or not text.endswith(_AROUND[opening]):
         return text
     inner = text[len(opening) : -len(opening)]
-    return _unwrapped(inner) if inner and _AROUND[opening] not in inner else text
+    return _unwrap(inner) if inner and _AROUND[opening] not in inner else text
 
 
 def read_improved_method(reply: str) -> str:
-    """Take an improved method out of an optimizer's fence.
+    """Extract an improved method from the optimizer's code fence.
 
     Raises Unparsable if there is no such fence or it is empty.
     """
@@ -184,9 +184,9 @@ def read_improved_method(reply: str) -> str:
         other = "; a fence stands there without the label" if "```" in reply else ""
         raise Unparsable(f"no fence labelled Optimized Method{other}")
     text = reply[found[-1].end() :]
-    # The last closing fence: a method may show the fences of its reply format.
+    # Take the last closing fence: a method may contain the fences of its reply format.
     closing = list(_CLOSING.finditer(text))
     method = (text[: closing[-1].start()] if closing else text).strip()
     if not method:
         raise Unparsable("the fence labelled Optimized Method is empty")
-    return with_instruction_slot(method)
+    return normalise_slot(method)

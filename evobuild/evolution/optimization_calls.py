@@ -1,4 +1,4 @@
-"""How many rows each method evolves with halving, and how many calls the loop makes at most."""
+"""Count the calls of the loop, and the rows that each method evolves with halving."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from evobuild.evolution.params import Optimize
 
 
 def halving_rungs(rows: int, methods: int, factor: int | None) -> Iterator[tuple[int, int]]:
-    """Give the rungs of successive halving: rows that methods have evolved so far, and how many go on.
+    """Yield the rungs of successive halving: cumulative rows per method, and number of surviving methods.
 
-    Each has some `factor` times the rows of the one before, for 1/factor of the methods; the last has
-    all rows, for one method. Without a factor there is one rung, for all.
+    Each rung has about `factor` times the rows of the one before, for 1/factor of the methods; the last has
+    all rows, for one method. Without a factor there is one rung, for all methods.
 
-    Instance: 50 rows, 5 methods, factor 2 -> (7, 3), (13, 2), (25, 1), (50, 1).
+    Example: 50 rows, 5 methods, factor 2 -> (7, 3), (13, 2), (25, 1), (50, 1).
     """
     if factor is None:
         yield rows, methods
@@ -23,17 +23,17 @@ def halving_rungs(rows: int, methods: int, factor: int | None) -> Iterator[tuple
         yield -(-rows // factor ** (last - rung)), -(-methods // factor ** (rung + 1))
 
 
-def optimization_calls(params: Optimize, equal: bool, *, steps: int, rows: int | None = None) -> int:
-    """Count the calls of some steps of the loop, if none fails and has to be made again.
+def count_optimization_calls(params: Optimize, equal: bool, *, steps: int, rows: int | None = None) -> int:
+    """Count the calls of some steps of the loop, without retries.
 
-    equal: whether the judge is asked what is equal. rows: of r0, of which half are used at most; None where
-    there are enough.
+    equal: whether the judge checks equality. rows: of r0, of which at most half are used; None if there are
+    enough.
     """
     drawn = params.pool if rows is None else min(params.pool, rows // 2)
     development, holdout = (min(wanted, drawn // 3) for wanted in (params.development, params.holdout))
     evolved = 1 + equal
     evaluated = evolved + 1
-    # Of each row the judge rates the child and its parent.
+    # The judge rates each child and its parent.
     rated = evaluated + 2 * (params.difficulty_weight > 0)
     tried, left, done = 0, params.candidates, 0
     for until, kept in halving_rungs(development, params.candidates, params.halving):

@@ -1,4 +1,4 @@
-"""The candidates of the loop that improves a method, and what is told of them: tables, figures, a curve."""
+"""Record the candidates of the loop that improves a method, and derive tables, metrics and a curve."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from evobuild.evolution.method_records import NOT_EVALUATED, Evaluation, Traject
 from evobuild.text.words import split_at_blanks
 
 CALLS = 2
-"""Calls that a method costs per row: one evolves it, one answers it."""
+"""Calls per row and method: one evolves it, one answers it."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A method that was proposed; step 0 has one, the initial method.
+    """A proposed method; step 0 has one, the initial method.
 
-    reason: why the replies held no method, '' if they did. evaluation: on the development set; with
-    halving, on the part of it that the method came to. holdout: on rows that no choice sees.
-    objective: what is minimised, on the rows judged; ∞ if not evaluated on the whole development set.
-    chosen: it became e(t). unanswered: no reply of the optimizer came.
+    reason: why the replies hold no method, '' if they do. evaluation: on the development set; with halving,
+    on the part that the method reached. holdout: on rows that no choice uses. objective: value to minimise,
+    on the judged rows; infinite unless evaluated on the whole development set. chosen: it became e(t).
+    unanswered: the optimizer did not reply.
     """
 
     step: int
@@ -42,16 +42,16 @@ class Candidate:
 
     @property
     def words(self) -> int:
-        """Length of the method."""
+        """Return the length of the method in words."""
         return len(split_at_blanks(self.method))
 
 
 @dataclass(frozen=True)
 class History:
-    """What the loop did.
+    """History of the loop.
 
-    best: the method e*, one of the candidates. calls: requests made, stored replies among them: the same
-    in every run, unless a call fails.
+    best: the method e*, one of the candidates. calls: requests, including cached ones: the same in every run,
+    unless a call fails.
     """
 
     candidates: Sequence[Candidate] = ()
@@ -61,13 +61,13 @@ class History:
 
     @property
     def calls_saved(self) -> int:
-        """Calls that halving saved, at CALLS for each row that a method was spared."""
+        """Return the calls that halving saved: CALLS for each row that a method did not evolve."""
         rows = [len(each.evaluation.given) for each in self.candidates if each.method]
         return CALLS * sum(rows[0] - each for each in rows)
 
 
 def candidate_table(history: History) -> pl.DataFrame:
-    """Every candidate of every step."""
+    """Tabulate every candidate of every step."""
     best = history.best
     return tables.frame(
         CANDIDATES,
@@ -83,7 +83,7 @@ def candidate_table(history: History) -> pl.DataFrame:
                 each.holdout.failure_rate,
                 len(each.evaluation.given),
                 len(each.evaluation.judged),
-                _counted(each.evaluation),
+                _format_reasons(each.evaluation),
                 each.words,
                 each.chosen,
                 each is best,
@@ -96,14 +96,14 @@ def candidate_table(history: History) -> pl.DataFrame:
     )
 
 
-def _counted(evaluation: Evaluation) -> str:
-    """Instance: "unparsable 2, loss of key information 1"."""
+def _format_reasons(evaluation: Evaluation) -> str:
+    """Format counts of reasons, e.g. "unparsable 2, loss of key information 1"."""
     counts = count_reasons(each.reason for each in evaluation.failed)
     return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
 def trajectory_table(history: History) -> pl.DataFrame:
-    """Every row of every mini-batch, with its stages."""
+    """Tabulate every row of every mini-batch, with its stages."""
     return tables.frame(
         TRAJECTORIES,
         (
@@ -121,7 +121,7 @@ def trajectory_table(history: History) -> pl.DataFrame:
 
 
 def candidate_failure_table(history: History) -> pl.DataFrame:
-    """Every row that a candidate failed on, or that no reply came for."""
+    """Tabulate every row that a candidate failed on, or that got no reply."""
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for each in history.candidates:
@@ -133,10 +133,10 @@ def candidate_failure_table(history: History) -> pl.DataFrame:
     return tables.frame(CANDIDATE_FAILURES, rows())
 
 
-def optimization_figures(history: History) -> dict[str, Any]:
-    """λ of e0 and of e*, length of e* in words, steps made, calls; null where nothing was optimized.
+def optimization_metrics(history: History) -> dict[str, Any]:
+    """Return λ of e0 and of e*, words of e*, steps and calls; null if nothing was optimized.
 
-    unjudged: development rows that λ leaves out, as no reply came for them.
+    unjudged: development rows without a reply, which λ leaves out.
     """
     first, best = next(iter(history.candidates), None), history.best
     return {
@@ -158,7 +158,7 @@ def optimization_figures(history: History) -> dict[str, Any]:
 
 
 def optimization_curve(history: History) -> list[dict[str, object]]:
-    """λ and length of e(t), the method after each step; None where there is none, or no holdout."""
+    """Return λ and length of e(t), the method after each step; None for missing values."""
     points: list[dict[str, object]] = []
     for step in range(_steps(history) + 1):
         chosen = [each for each in history.candidates if each.chosen and each.step <= step]

@@ -1,4 +1,4 @@
-"""The sections of params.yaml on evolution."""
+"""Define the sections of params.yaml about evolution."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from evobuild.core.params import (
 )
 
 Strategy = Literal["auto", "evol"]
-"""See `strategies`, which has the function of each."""
+"""Names of strategies; `strategies` has their functions."""
 MethodName = Literal["optimized", "e0", "weak", "file"]
 METHOD_NAMES = get_args(MethodName)
 INITIAL_METHODS = ("e0", "weak")
@@ -33,7 +33,7 @@ DEFAULT = "default"
 Methods = dict[str, str]
 """Methods by domain: names, or paths of files."""
 Operations = Annotated[list[Name], Field(min_length=1)]
-"""Names of operations, each declared by a template in the folder of prompts: `declared_operations`."""
+"""Names of operations; a template in the folder of prompts declares each: `declared_operations`."""
 
 
 class Optimize(Section):
@@ -58,17 +58,17 @@ class Optimize(Section):
 
 
 def used_methods(method: str, methods: Methods) -> list[str]:
-    """The methods, by name or path, that the strategy `auto` uses: of domains, and of all others."""
+    """List the methods of the strategy `auto`, by name or path: of domains and of all others."""
     return sorted({methods.get(DEFAULT, method), *methods.values()})
 
 
 def method_paths(methods: Iterable[str]) -> tuple[str, ...]:
-    """Those of some methods that params name by a path."""
+    """List the methods that params name by a path."""
     return tuple(name for name in methods if name not in METHOD_NAMES)
 
 
 class Failures(Section):
-    """What counts as a failed evolution, besides a reply that holds no instruction."""
+    """What counts as a failed evolution, besides a reply without an instruction."""
 
     markers: bool = True
     unchanged: bool = True
@@ -79,8 +79,8 @@ class Failures(Section):
     equal: bool = False
 
     @property
-    def of_methods(self) -> Failures:
-        """What a method is judged by: all that is no evolution fails, even what a round would keep."""
+    def method_rules(self) -> Failures:
+        """Return the rules that judge a method: copies and answers fail, even if a round would keep them."""
         return self.model_copy(update=dict.fromkeys(("markers", "unchanged", "answered"), True))
 
 

@@ -1,4 +1,4 @@
-"""Rows beside the rows that they were evolved from, of tables of any size."""
+"""Join rows with the rows that they were evolved from, in tables of any size."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from evobuild.core.table_draws import read_rows
 from evobuild.core.table_writer import TableWriter
 
 _BY_PARENT = pl.Schema({**INSTRUCTIONS, "child": pl.String()})
-"""Rows by the id of their parent; `id` is that and their own, `child` their own alone."""
+"""Rows sorted by parent; `id` is the parent's id and their own, `child` their own alone."""
 
 
-def with_answers(rows: Path, answers: Path) -> Iterator[Instruction]:
-    """Give the rows of an instruction table with the outputs that they have in another one, else without.
+def join_answers(rows: Path, answers: Path) -> Iterator[Instruction]:
+    """Yield the rows of an instruction table with their outputs from another table, '' if missing.
 
     Raises BadInput as `tables.read` does.
     """
@@ -28,15 +28,14 @@ def with_answers(rows: Path, answers: Path) -> Iterator[Instruction]:
             yield row._replace(output=outputs.get(row.id, ""))
 
 
-def with_parents(
+def join_parents(
     rows: Path, parents: Path, where: pl.Expr
 ) -> Iterator[tuple[Instruction, Instruction | None]]:
-    """Give the rows of an instruction table with their parents, by these; None where there is no such row.
+    """Yield the rows of an instruction table with their parents, sorted by parent; None for a missing parent.
 
-    The rows are brought into the order of their parents in a scratch file.
-    So both tables are read once, some rows at a time.
+    A scratch file sorts the rows by parent, so that both tables are read once, in batches.
 
-    where: which rows. Raises BadInput as `tables.read` does.
+    where: filter of the rows. Raises BadInput as `tables.read` does.
     """
     own_id = pl.concat_str("parent_id", "id", separator=" ")
     with ScratchFolder() as folder:

@@ -1,7 +1,7 @@
-"""The tables of a round of evolution: its rows, the rows lost, all failed attempts, and the replies.
+"""Write the tables of a round of evolution: its rows, rejects, all failed attempts, and the replies.
 
-A parent without a child is lost, or kept as it was, as params say; no failed attempt goes uncounted. The
-tables are written as attempts come, so that a round takes as much memory for ten million rows as for one.
+A parent without a child is rejected or kept, as params say; every failed attempt is counted. Rows are written
+as attempts arrive, so that memory does not grow with the round.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SCHEMAS = {
 
 
 class RoundOuts(NamedTuple):
-    """The files of a round: its rows, the rows lost, all failed attempts, the replies, the stage counts."""
+    """Output files of a round: rows, rejects, all failed attempts, replies, and counts."""
 
     child: Path
     rejects: Path
@@ -45,9 +45,9 @@ class RoundOuts(NamedTuple):
 
 
 class RoundTables:
-    """What comes of a round, taken attempt by attempt.
+    """Collect the results of a round, attempt by attempt.
 
-    keep: whether the parent of a failed evolution stays in the round. outs: None to hold all in memory.
+    keep: whether the parent of a failed evolution stays in the round. outs: None: keep all in memory.
     """
 
     def __init__(self, round: str, keep: bool, outs: RoundOuts | None = None) -> None:
@@ -65,24 +65,24 @@ class RoundTables:
         self._children = 0
 
     def add(self, attempts: Iterable[Attempt]) -> None:
-        """Take attempts."""
+        """Add attempts."""
         for attempt in attempts:
             self._tasks += attempt.last and not _is_first(attempt)
             if attempt.step.steps > 1:
-                self._take_sibling(attempt)
+                self._add_sibling(attempt)
             elif isinstance(attempt.result, Reject):
-                self._take_failure(attempt, attempt.result)
+                self._add_failure(attempt, attempt.result)
             else:
-                self._take_child(attempt, attempt.result)
+                self._add_evolved(attempt, attempt.result)
 
-    def _take_sibling(self, attempt: Attempt) -> None:
-        """Take one of several tasks of a row; once all have ended, the row's children.
+    def _add_sibling(self, attempt: Attempt) -> None:
+        """Add one of several tasks of a row; once all are done, add the row's children.
 
-        Of equal ones the first by its step stays.
+        Of equal children the one of the first step stays.
         """
         parent = attempt.step.parent.id
         if isinstance(attempt.result, Reject):
-            self._take_failure(attempt, attempt.result)
+            self._add_failure(attempt, attempt.result)
         if not attempt.last:
             return
         ended = self._siblings.setdefault(parent, [])
@@ -94,12 +94,12 @@ class RoundTables:
             if not isinstance(each.result, Instruction):
                 continue
             if each.result.id in seen:
-                self._take_failure(each, Reject(parent, "exact duplicate", each.result.id, each.reply.text))
+                self._add_failure(each, Reject(parent, "exact duplicate", each.result.id, each.reply.text))
             else:
                 seen.add(each.result.id)
-                self._take_child(each, each.result)
+                self._add_evolved(each, each.result)
 
-    def _take_child(self, attempt: Attempt, row: Instruction) -> None:
+    def _add_evolved(self, attempt: Attempt, row: Instruction) -> None:
         step, reply = attempt.step, attempt.reply
         self._add_child(row)
         choice, best = reply.choices[0], _top_probabilities(reply)
@@ -107,11 +107,11 @@ class RoundTables:
         self._rows["replies"].append((row.id, *told))
         self._counts["unclear_verdicts"] += not attempt.judged
         if not step.new_task:
-            lost = elimination.lost_content(step.parent, row.instruction, row.input)
-            for kind in {_kind(each) for each in lost}:
+            lost = elimination.find_lost_content(step.parent, row.instruction, row.input)
+            for kind in {_content_kind(each) for each in lost}:
                 self._lost_content[kind] += 1
 
-    def _take_failure(self, attempt: Attempt, reject: Reject) -> None:
+    def _add_failure(self, attempt: Attempt, reject: Reject) -> None:
         number, step, parent = attempt.number, attempt.step, attempt.step.parent
         key = f"{attempt.key}-{number}"
         made = step.strategy, step.operation, parent.domain
@@ -121,7 +121,7 @@ class RoundTables:
         self._counts["failed_attempts"] += 1
         if not attempt.last:
             return
-        # Of a row with several steps the parent is kept once.
+        # A row with several steps keeps its parent once.
         if self._keep and _is_first(attempt):
             self._counts["kept_parents"] += 1
             self._add_child(keep_parent(parent, self._round, step.strategy))
@@ -134,11 +134,11 @@ class RoundTables:
         self._children += 1
 
     def balance(self, rows_in: int) -> dict[str, Any]:
-        """Count what came in, went out and was lost; a row's further tasks count as rows that came in."""
+        """Count rows in, out and rejected; a row's further tasks count as rows in."""
         return balance(rows_in + self._tasks, self._children, self._lost)
 
     def frame(self, name: str) -> pl.DataFrame:
-        """One of the tables, if all are in memory: child, rejects, failures or replies."""
+        """Return one of the tables, if all are in memory: child, rejects, failures or replies."""
         rows = self._rows[name]
         assert isinstance(rows, Columns), "tables with outs are on disk"
         return rows.frame()
@@ -146,9 +146,9 @@ class RoundTables:
     def write(self, rows_in: int, asked: Sequence[Mapping[str, object]] = ()) -> None:
         """Write the tables and the counts.
 
-        asked: what was asked of each model.
+        asked: usage of each model.
 
-        Raises NothingLeft if no row is left. A round of nothing but kept parents goes on, and says so.
+        Raises NothingLeft if no row is left. A round with kept parents only logs a warning.
         """
         assert self._outs, "there is no place to write to"
         balance = self.balance(rows_in)
@@ -162,9 +162,10 @@ class RoundTables:
             refuse_empty(f"{rows_in} rows came in", counts, self._outs.rejects)
         if self._children == self._counts["kept_parents"]:
             log(
-                f"none of {rows_in} rows has evolved, all are kept as they were: {commonest_reasons(reasons)}"
+                f"warning: no evolution of {rows_in} rows succeeded; keeping all parents: "
+                f"{commonest_reasons(reasons)}"
             )
-        # One after another, each let go once it is written.
+        # Write one table after the other and release it, so that memory holds one at a time.
         for name in ("rejects", "failures", "child", "replies"):
             table = self._rows.pop(name)
             assert isinstance(table, TableWriter), "with outs, tables go to disk"
@@ -174,25 +175,26 @@ class RoundTables:
 
 
 def _is_first(attempt: Attempt) -> bool:
-    """Whether it is of the first step of its row, or the only one."""
+    """Return whether an attempt belongs to the first step of its row."""
     return attempt.key == attempt.step.parent.id
 
 
 def _top_probabilities(reply: Reply) -> list[float] | None:
-    """The probability of the likeliest token at each output position; None if the engine gave none."""
+    """Return the probability of the likeliest token at each position; None if the engine returned none."""
     given = reply.choices[0].logprobs if reply.choices else None
     return [min(1.0, math.exp(max(position))) for position in given] if given else None
 
 
-def _kind(lost: str) -> str:
-    """Which of CONTENT a description of a loss is about: "code of 3 lines: def f(x):" -> "code"."""
+def _content_kind(lost: str) -> str:
+    """Return the kind of lost content: "code of 3 lines: def f(x):" -> "code"."""
     return {"code": "code", "table": "tables"}.get(lost.split()[0], "figures")
 
 
 def keep_parent(parent: Instruction, round: str, strategy: str) -> Instruction:
-    """Give the parent as a row of the next round, unevolved; without an output, as all there are answered.
+    """Return a parent as an unevolved row of the next round; without an output, because all rows get new
+    answers.
 
-    strategy: by which a child was tried for.
+    strategy: of the failed attempt.
     """
     return parent._replace(
         id=row_id(round, parent.id, parent.content_id),

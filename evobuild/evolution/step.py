@@ -1,8 +1,8 @@
-"""One row's evolution: what the evolver is asked for a parent, and what its reply becomes.
+"""Evolve one row: the evolver's prompt for a parent, and the child from its reply.
 
-How rows are evolved is a matter of the strategy (`strategies`). The evolver sees the conversation and the
-input too. A reply may end with a line `#Input#:` and a new input below it; without one a child in depth
-keeps its parent's, unless it took it into the instruction.
+A strategy (`strategies`) decides how rows are evolved. The evolver also sees the conversation and the input.
+A reply may end with a line `#Input#:` and a new input below it; without one, a child in depth keeps its
+parent's input, unless the instruction includes it.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _NO_INPUT = re.compile(
 
 
 MOST_CALLS = 8
-"""Calls about one child that a strategy may make in one attempt."""
+"""Maximum calls for one child that a strategy may make in one attempt."""
 
 
 class Step(NamedTuple):
-    """How one row is evolved: strategy and operation, the prompt, how its reply is read, if input stays.
+    """How to evolve one row: strategy, operation and prompt.
 
-    read takes the new instruction out of a reply, and raises methods.Unparsable. A strategy may ask more
-    than once, and for more than one child: then gives the step that asks next, from the text of a reply
-    that holds no child yet (and raises as read does); also holds further steps of the same row, each for
-    a child of its own. steps: how many its row has. new_task: the child is another task than its parent.
-    sample: which reply to its prompt is taken, from 0. keeps_answer: the parent's gold answer is the child's,
-    too. needs_answer: the prompt shows the parent's answer; without one nothing can be asked.
+    read: extracts the new instruction from a reply, or raises methods.Unparsable. keeps_input: whether the
+    input stays. then: builds the next step from the text of a reply that is not the child yet; raises as read
+    does. also: further steps of the same row, each for another child. steps: how many the row has. new_task:
+    the child is another task than its parent. sample: which reply to its prompt to use, from 0. keeps_answer:
+    the child also has the parent's gold answer. needs_answer: the prompt shows the parent's answer; a parent
+    without one is rejected.
     """
 
     parent: Instruction
@@ -59,7 +59,7 @@ class Step(NamedTuple):
 
 
 Plan = Callable[[Instruction], Step]
-"""From a row, how it is evolved."""
+"""Builds the step that evolves a row."""
 
 
 class RoundSource(NamedTuple):
@@ -70,33 +70,33 @@ class RoundSource(NamedTuple):
     optimized: Path
 
 
-def earlier_turns(row: Instruction) -> list[dict[str, str]]:
-    """Give the earlier turns of a row as prompts take them."""
+def format_history(row: Instruction) -> list[dict[str, str]]:
+    """Return the earlier turns of a row in the form that templates expect."""
     return [{"role": role, "content": content} for role, content in row.history]
 
 
 def read_child(
     step: Step, reply: Reply, round: str, evolver: str, rules: Failures, gold: Sequence[str] = ()
 ) -> Instruction | Reject:
-    """Read a reply: the child that it holds, without an output yet, or why it holds none.
+    """Parse a reply: return the child, without an output yet, or a reject.
 
-    round: the child's. evolver: URI of who replied. gold: columns of `extra` that answer the parent alone. A
-    reject has the parent's id.
+    round: the child's. evolver: URI of the model that replied. gold: columns of `extra` that answer the
+    parent only. A reject has the parent's id.
     """
     parent = step.parent
-    if reason := failures.reply_failure(reply):
+    if reason := failures.find_reply_failure(reply):
         return Reject(parent.id, reason, reply.error or "", reply.kept)
     try:
-        evolved, new = _parts(step.read(reply.text), step)
+        evolved, new = _split_child(step.read(reply.text), step)
     except methods.Unparsable as error:
         return Reject(parent.id, "unparsable", str(error), reply.text)
-    given = _kept_input(evolved, step) if new is None else new
-    if failure := _failure(step, evolved, given, rules):
+    given = _choose_input(evolved, step) if new is None else new
+    if failure := _find_failure(step, evolved, given, rules):
         return Reject(parent.id, *failure, reply.text)
     if (
         rules.lost_content
         and not step.new_task
-        and (lost := elimination.lost_content(parent, evolved, given))
+        and (lost := elimination.find_lost_content(parent, evolved, given))
     ):
         return Reject(parent.id, "lost content", ", ".join(lost), reply.text)
     content = content_id(parent.history, evolved, given)
@@ -119,15 +119,15 @@ def read_child(
     )
 
 
-def _parts(text: str, step: Step) -> tuple[str, str | None]:
-    """Cut an evolved text into instruction and new input; None if it has none.
+def _split_child(text: str, step: Step) -> tuple[str, str | None]:
+    """Split an evolved text into instruction and new input; None without a new input.
 
-    A label without an instruction before it is no part but an echo of the prompt; so is any label
-    in a task that starts without an input.
+    A label without an instruction before it is an echo of the prompt; so is any label in a task that starts
+    without an input.
     """
     if "#" not in text or not step.keeps_input:
         return text, None
-    # The parent may be about such labels itself.
+    # The parent's own text may contain such labels: skip as many.
     own = len(_INPUT.findall(step.parent.instruction))
     label = next(iter(list(_INPUT.finditer(text))[own:]), None)
     head = text[: label.start()].strip() if label else ""
@@ -139,34 +139,34 @@ def _parts(text: str, step: Step) -> tuple[str, str | None]:
     return head, None if _NO_INPUT.fullmatch(new) else new
 
 
-def _failure(step: Step, evolved: str, given: str, rules: Failures) -> elimination.Failure | None:
-    """Say why it is no evolution; unless the input just stays, by instruction and input as one text."""
+def _find_failure(step: Step, evolved: str, given: str, rules: Failures) -> elimination.Failure | None:
+    """Find the failure of a child; if it has a new input, check instruction and input as one text."""
     parent = step.parent
     if given == parent.input or not step.keeps_input:
-        return elimination.evolution_failure(parent, evolved, rules)
+        return elimination.find_evolution_failure(parent, evolved, rules)
     whole = parent._replace(instruction=f"{parent.instruction}\n\n{parent.input}".strip(), input="")
-    return elimination.evolution_failure(whole, f"{evolved}\n\n{given}".strip(), rules)
+    return elimination.find_evolution_failure(whole, f"{evolved}\n\n{given}".strip(), rules)
 
 
-def _kept_input(evolved: str, step: Step) -> str:
-    """The parent's input, but nothing in a new task, nor what was taken in and would be said twice."""
+def _choose_input(evolved: str, step: Step) -> str:
+    """Return the parent's input; '' for a new task, or if the instruction includes it already."""
     parent = step.parent
     if not step.keeps_input or not parent.input:
         return ""
     taken = parent.input.strip()
-    if not taken or _count_apart(taken, evolved) <= _count_apart(taken, parent.instruction):
+    if not taken or _count_occurrences(taken, evolved) <= _count_occurrences(taken, parent.instruction):
         return parent.input
     return ""
 
 
-def _count_apart(part: str, text: str) -> int:
-    """How often a part stands in a text that is neither in the midst of a word there nor overlaps itself."""
+def _count_occurrences(part: str, text: str) -> int:
+    """Count the occurrences of a part in a text, as whole words and without overlaps."""
     count, end = 0, 0
     while (start := text.find(part, end)) >= 0:
         end = start + len(part)
-        count += not (_is_of_word(text[start - 1 : start]) or _is_of_word(text[end : end + 1]))
+        count += not (_is_word_character(text[start - 1 : start]) or _is_word_character(text[end : end + 1]))
     return count
 
 
-def _is_of_word(character: str) -> bool:
+def _is_word_character(character: str) -> bool:
     return character.isalnum() or character == "_"

@@ -1,7 +1,7 @@
-"""Strategies of evolution: the registry of how the rows of a round are evolved.
+"""Register the strategies of evolution: how the rows of a round are evolved.
 
-A strategy is a module with a function that plans a round: from a row, the `Step` to evolve it by. What it
-needs is in the section `evolve` of params and in a `RoundSource`.
+A strategy is a module with a function that plans a round: it returns a function from a row to the `Step` that
+evolves it. Its arguments are the section `evolve` of params and a `RoundSource`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from evobuild.evolution.params import DEFAULT, INITIAL_METHODS, Evolve, Strategy
 from evobuild.evolution.step import Plan, RoundSource
 
 STRATEGIES: dict[Strategy, Callable[[Evolve, RoundSource], Plan]] = {"auto": plan_auto, "evol": plan_evol}
-"""The function that plans a round, by the name in `evolve.strategy`."""
+"""Function that plans a round, by the name in `evolve.strategy`."""
 
 
-def templates_of_strategy(params: Evolve) -> tuple[str, ...]:
-    """Name the prompts of the strategy that params name; of a new one every prompt in the folder evolve/."""
+def strategy_templates(params: Evolve) -> tuple[str, ...]:
+    """List the prompts of the strategy in params; for a new strategy, every prompt in the folder evolve/."""
     if params.strategy == "auto":
         used = used_methods(params.method, params.methods)
         return tuple(f"evolve/{name}.jinja" for name in used if name in INITIAL_METHODS)
@@ -32,20 +32,22 @@ def templates_of_strategy(params: Evolve) -> tuple[str, ...]:
 
 
 def named_operations(params: Evolve) -> list[Operation]:
-    """The operations that rows are evolved by; none by a method. Raises as `read_operation`."""
+    """Read the operations of the strategy `evol`; empty for others. Raises as `read_operation`."""
     names = {name for names in params.operations.values() for name in names}
     return [read_operation(name) for name in sorted(names)] if params.strategy == "evol" else []
 
 
 def reads_answers(params: Evolve) -> bool:
-    """Whether an operation shows the evolver the answer of a parent, so that rounds wait for answers."""
+    """Return whether an operation shows the parent's answer to the evolver, so that rounds wait for
+    answers.
+    """
     return any(operation.traits.needs_answer for operation in named_operations(params))
 
 
-def per_row(params: Evolve, number: Callable[[Operation], int]) -> tuple[float, int]:
-    """What an attempt at a row takes, as the mean of the operations of most domains, and at most.
+def count_per_row(params: Evolve, number: Callable[[Operation], int]) -> tuple[float, int]:
+    """Return the mean over the operations of most domains, and the maximum, of a number per row.
 
-    number: of an operation, such as its calls. By a method it is 1.
+    number: of an operation, such as its calls; 1 for methods.
     """
     default = params.operations[DEFAULT] if params.strategy == "evol" else ()
     expected = fmean([number(read_operation(name)) for name in default] or [1])
@@ -53,12 +55,12 @@ def per_row(params: Evolve, number: Callable[[Operation], int]) -> tuple[float, 
 
 
 def reads_optimized(params: Evolve) -> bool:
-    """Whether the strategy reads the method that `optimize` improved."""
+    """Return whether the strategy reads the method that `optimize` improved."""
     return params.strategy == "auto" and "optimized" in used_methods(params.method, params.methods)
 
 
 def method_files(params: Evolve) -> tuple[str, ...]:
-    """The files of methods that the strategy may read; a new one may read that in `evolve.file`."""
+    """List the method files that the strategy may read; a new strategy may read `evolve.file`."""
     if params.strategy != "auto":
         return () if params.strategy == "evol" else (params.file,)
     used = used_methods(params.method, params.methods)
@@ -66,5 +68,5 @@ def method_files(params: Evolve) -> tuple[str, ...]:
 
 
 def plan_round(params: Evolve, source: RoundSource) -> Plan:
-    """Plan a round by the strategy that params name. Raises BadInput if the method it wants is not there."""
+    """Plan a round by the strategy in params. Raises BadInput if the method that it needs is missing."""
     return STRATEGIES[params.strategy](params, source)

@@ -33,8 +33,8 @@ class CallParams(ReportParams):
     respond: Respond
 
     def templates(self) -> tuple[str, ...]:
-        judging = rating_prompts.prompts_of(self.rate.measures, self.rate.score_prompt).values()
-        evolving = strategies.templates_of_strategy(self.evolve)
+        judging = rating_prompts.rating_templates(self.rate.measures, self.rate.score_prompt).values()
+        evolving = strategies.strategy_templates(self.evolve)
         return (*evolving, response_template(self.respond.prompt), *judging)
 
     def named_files(self) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class CallReader:
         yield self._evolving(operation, str(self._params.models.evolver), parent)
 
     def _evolving(self, operation: str, evolver: str, parent: Instruction) -> Call:
-        step, source = prompts_sent.step_sent(operation, parent, self._known)
+        step, source = prompts_sent.render_step(operation, parent, self._known)
         return Call("evolver", evolver, source, step.prompt if step else "", "", None)
 
     def _responding(self, row: Instruction) -> tuple[str, str]:
@@ -105,17 +105,19 @@ class CallReader:
     def _judging(self, row: Instruction) -> Iterator[Call]:
         measure, reply = self._unread.get(row.id) or ("", "")
         given = self._params.rate
-        for kind, template, prompt in rating_prompts.prompts_sent(row, given.measures, given.score_prompt):
+        for kind, template, prompt in rating_prompts.render_rating_prompts(
+            row, given.measures, given.score_prompt
+        ):
             kept = reply if kind == f"rate_{measure}" else None
             yield Call("judge", str(self._params.models.judge), str(prompt_file(template)), prompt, "", kept)
 
 
 def _known_plans(params: CallParams, method: Path) -> prompts_sent.KnownPlans:
     """How the operations ask that the strategy reads the texts of; no other prompt is rendered."""
-    templates = strategies.templates_of_strategy(params.evolve)
+    templates = strategies.strategy_templates(params.evolve)
     files = [method, *map(Path, strategies.method_files(params.evolve))]
     initial = [name for name in INITIAL_METHODS if f"evolve/{name}.jinja" in templates]
-    found = prompts_sent.known_plans(prompts_sent.known_methods(*files, initial=initial))
+    found = prompts_sent.collect_plans(prompts_sent.collect_methods(*files, initial=initial))
     places = {*map(str, files), *(str(prompt_file(prompt)) for prompt in templates)}
     return {name: (plan, place) for name, (plan, place) in found.items() if place in places}
 

@@ -49,7 +49,7 @@ def made_by_pool(
 ) -> list[Made]:
     """One line a pool, in the order of params. counted: of `count_rows`."""
     selected = dict(counted.group_by("round").agg(pl.col("len").sum()).iter_rows())
-    chosen_from = params.select.pools_read(params.pools)
+    chosen_from = params.select.list_pools(params.pools)
     return [
         Made(pool, own.rows_in, own.rows_out, selected.get(pool, 0), pool in chosen_from)
         for pool in params.pools

@@ -37,7 +37,7 @@ def read_operation_names(evolve: Evolve, optimization: Path) -> OperationNames:
     known: dict[str, str] = {}
     for step, candidate, method, chosen in found.sort("step", "candidate").iter_rows():
         if method:
-            operation = method_operation(methods.with_instruction_slot(method.strip()))
+            operation = method_operation(methods.normalise_slot(method.strip()))
             known.setdefault(operation, _name(step, candidate, chosen))
     used = used_methods(evolve.method, evolve.methods)
     if len(used) > 1 or "optimized" in used:

@@ -48,7 +48,7 @@ from evobuild.reporting import (
 from evobuild.reporting.params import ReportParams
 from evobuild.reporting.stage_counts import StageCounts
 from evobuild.scoring.params import measure_models
-from evobuild.selection import candidate_rows, compare, ranks
+from evobuild.selection import candidate_rows, ranks, selection_metrics
 
 SCRIPTS = ("report_scatter.js", "report_runs.js", "report.js", "report_live.js")
 COMPARED = 2
@@ -93,7 +93,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
     found = stage_counts.read_stage_counts(params, sources.count_folders)
     trained = training.read_trained_bases(params, sources.curves)
     curves = {name: base.curve for name, base in trained.items() if base.curve}
-    selected_pools = params.select.pools_read(params.pools)
+    selected_pools = params.select.list_pools(params.pools)
     asked = chat_models(params.models) | measure_models(params.measures)
     asked |= evaluated_models(params.evaluate.models)
     told = {
@@ -254,8 +254,12 @@ def _choice(params: ReportParams, sources: Sources) -> dict[str, Any]:
     where = sources.rows
     measured = candidate_rows.Sources(where.rounds, where.responses, where.measures)
     rejects = where.rejects / "select.parquet"
-    found = compare.compare_metrics(
-        params, measured, dataset=where.dataset, rejects=rejects, examples=compare.Examples(COMPARED)
+    found = selection_metrics.compare_selection_metrics(
+        params,
+        measured,
+        dataset=where.dataset,
+        rejects=rejects,
+        examples=selection_metrics.Examples(COMPARED),
     )
     own = [metric for metric in params.select.by if metric in found.metrics]
     drawn = list(dict.fromkeys([*own, *(metric for metric in found.metrics if metric != "length")]))[:PANELS]
@@ -268,7 +272,7 @@ def _choice(params: ReportParams, sources: Sources) -> dict[str, Any]:
         "comparison": found,
         "length_chart": charts.lengths(panels) if panels else "",
         "drawn": rows,
-        "chosen_chart": chosen_rows.chart_of_selected(rows, params.select.pools_read(params.pools)),
+        "chosen_chart": chosen_rows.chart_of_selected(rows, params.select.list_pools(params.pools)),
         "points": chosen_rows.points(rows, list(params.pools)),
     }
 

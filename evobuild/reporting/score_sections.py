@@ -83,7 +83,7 @@ def _tags(params: ReportParams, folder: Path, counts: Mapping[str, StageCounts])
         pool: tables.read(folder / measure.folder / f"{pool}.parquet", measure.schema, ["tags"])
         for pool in params.pools
     }
-    figures = distributions.tag_figures(measured, None)
+    figures = distributions.tag_metrics(measured, None)
     names = ("complexity", "diversity", "unique")
     lines = [
         {"pool": pool, "counts": counts[f"tag-{pool}"]} | {name: figures[name][pool] for name in names}
@@ -105,7 +105,7 @@ def _label(measure: Measure, pool: str) -> str:
 def _lines(
     measure: Measure, values: Mapping[str, pl.Series], counts: Mapping[str, StageCounts]
 ) -> list[dict[str, Any]]:
-    figures = distributions.distribution_figures(values)
+    figures = distributions.distribution_metrics(values)
     return [
         {"pool": pool, "counts": counts[_label(measure, pool)]}
         | {name: figures[name][pool] for name in ("mean", "median")}

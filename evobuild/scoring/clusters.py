@@ -1,9 +1,10 @@
-"""Nearest neighbours in bounded memory: vectors by their cluster on disk, of which the nearest ones are read.
+"""Find nearest neighbours in bounded memory: vectors by cluster on disk, of which only the nearest ones are
+read.
 
-faiss finds the clusters, which of them lie nearest to a vector, and the nearest vectors of one; what it finds
-is measured in double precision. Whatever is asked of a cluster by the vectors of a block is asked at once.
-An inverted file as of Jégou et al. 2011 (Product Quantization for Nearest Neighbor Search), without the
-quantization: its lists lie on disk, so memory does not grow with them.
+faiss trains the clusters, finds those nearest to a vector, and the nearest vectors within one; the resulting
+distances are computed in double precision. All queries of a block to the same cluster run together. This is
+an inverted file as of Jégou et al. 2011 (Product Quantization for Nearest Neighbor Search), without
+quantization: its lists are on disk, so memory does not grow with them.
 """
 
 from __future__ import annotations
@@ -20,59 +21,59 @@ from evobuild.core.errors import require
 from evobuild.scoring.row_file import RowFile
 
 Vectors = NDArray[np.float32]
-"""One a row."""
+"""One vector per row."""
 Places = NDArray[np.int64]
 
 EXTRA = "neighbours"
 LISTS_PER_ROOT = 4
-"""Clusters, in roots of the number of vectors."""
+"""Number of clusters divided by the square root of the number of vectors."""
 PROBED = 48
-"""Clusters looked into for each vector."""
+"""Clusters searched for each vector."""
 TRAINING = 64
-"""Vectors for each cluster that the clusters are found from."""
+"""Training vectors per cluster."""
 ITERATIONS = 10
-"""Of k-means: faiss's default for an inverted file."""
+"""Iterations of k-means: faiss's default for an inverted file."""
 FINDS = 3
-"""Nearest of a cluster that are measured in double precision; one of them is the vector itself."""
+"""Nearest vectors of a cluster to measure in double precision; one of them is the query itself."""
 BLOCK = 1 << 17
-"""Vectors in memory at once."""
+"""Maximum vectors in memory."""
 PAIRS = 1 << 15
-"""Pairs measured in double precision at once."""
+"""Pairs measured in double precision together."""
 
 
 class Rows(Protocol):
-    """Vectors that are read some at a time."""
+    """Vectors that are read in slices."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, rows: slice, /) -> Vectors: ...
 
 
 def blocks(count: int, rows: int | None = None) -> Iterator[slice]:
-    """Cut a number of rows into slices of so many, `BLOCK` of them unless it is said."""
+    """Split a number of rows into slices of `rows`, by default BLOCK."""
     rows = rows or BLOCK
     return (slice(start, min(start + rows, count)) for start in range(0, count, rows))
 
 
 class Clusters:
-    """Vectors, all of them different, by the cluster whose centre is nearest to them.
+    """Distinct vectors, grouped by the cluster with the nearest centre.
 
     Raises MissingExtra if faiss is not installed.
     """
 
     def __init__(self, vectors: Rows, rows: Places) -> None:
-        """rows: which of the vectors, rising."""
+        """Train clusters and write the vectors by cluster. rows: indices of vectors to include, ascending."""
         self._faiss = require("faiss", EXTRA)
         self._count = len(rows)
         self._lists = max(1, min(LISTS_PER_ROOT * math.isqrt(self._count), self._count // TRAINING))
-        self._centres = self._trained(vectors, rows)
+        self._centres = self._train_centres(vectors, rows)
         self._vectors, self._probed = RowFile(np.float32), RowFile(np.int32)
         own = self._fill(vectors, rows)
         self._rows = rows[np.argsort(own, kind="stable")]
 
     def nearest(self, wanted: NDArray[np.bool_]) -> Iterator[tuple[Places, Places, NDArray[np.float64]]]:
-        """Give rows, the nearest other one of each, ties to the first, and the square of the distance.
+        """Yield rows, the nearest other one of each, ties to the first, and the squared distance.
 
-        wanted: for every row of the vectors whether it is asked for. There are two vectors at least.
+        wanted: for every row of the vectors, whether to search for it. There are at least two vectors.
         """
         everywhere = np.arange(self._lists, dtype=np.int32)[None]
         for part in blocks(self._count):
@@ -80,22 +81,22 @@ class Clusters:
             if not asked.size:
                 continue
             block = self._vectors[part]
-            found, squared = self._of_block(part.start, asked, block, self._probed[part][asked])
+            found, squared = self._search_block(part.start, asked, block, self._probed[part][asked])
             if (alone := np.flatnonzero(found < 0)).size:
                 lists = np.broadcast_to(everywhere, (len(alone), self._lists))
-                found[alone], squared[alone] = self._of_block(part.start, asked[alone], block, lists)
+                found[alone], squared[alone] = self._search_block(part.start, asked[alone], block, lists)
             yield self._rows[part][asked], self._rows[found], squared
 
-    def _trained(self, vectors: Rows, rows: Places) -> Any:
-        """Find the centres; those near each other come one after another, so that a block looks into few."""
-        # A sample in strides spares the draw.
+    def _train_centres(self, vectors: Rows, rows: Places) -> Any:
+        """Train the centres; near ones get consecutive numbers, so that a block searches few clusters."""
+        # Sample in strides: no random numbers needed.
         chosen = rows[:: max(1, self._count // (self._lists * TRAINING))]
         centres = self._means(np.concatenate([own for _, own in _read(vectors, chosen)]), self._lists)
         _, group = self._index(self._means(centres, math.isqrt(self._lists))).search(centres, 1)
         return self._index(centres[np.argsort(group[:, 0], kind="stable")])
 
     def _means(self, vectors: Vectors, count: int) -> Vectors:
-        """The centres of so many clusters; faiss draws where they begin by a fixed seed."""
+        """Compute the centres of `count` clusters; faiss initialises them by a fixed seed."""
         means = self._faiss.Kmeans(vectors.shape[1], count, niter=ITERATIONS, min_points_per_centroid=1)
         means.train(vectors)
         found: Vectors = means.centroids
@@ -107,14 +108,15 @@ class Clusters:
         return index
 
     def _fill(self, vectors: Rows, rows: Places) -> NDArray[np.int32]:
-        """Write vectors, and the clusters to look into for each, by cluster; give the cluster of each row."""
+        """Write vectors, and the clusters to search for each, by cluster; return the cluster of each row."""
         probed = min(self._lists, PROBED)
         with RowFile(np.int32) as by_row:
             largest = 0.0
             for _, part in _read(vectors, rows):
                 by_row.append(self._centres.search(part, probed)[1])
                 largest = max(largest, float(np.einsum("ij,ij->i", part, part, dtype=np.float64).max()))
-            # In single precision the square of a distance is off by some roundings of its largest term.
+            # In single precision, a squared distance is off by several roundings of its largest term:
+            # candidates within that margin are measured again in double precision.
             self._room = 16 * (self._centres.d + 4) * 2.0**-24 * largest
             own = np.concatenate([by_row[part][:, 0] for part in blocks(self._count)])
             self._starts = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=self._lists))])
@@ -130,10 +132,10 @@ class Clusters:
                     free[number] += stop - start
         return np.asarray(own, np.int32)
 
-    def _of_block(
+    def _search_block(
         self, start: int, asked: Places, block: Vectors, probed: NDArray[np.int32]
     ) -> tuple[Places, NDArray[np.float64]]:
-        """Find the places of the nearest, -1 if there is none, and how far they are, squared."""
+        """Return the positions of the nearest vectors, -1 without any, and their squared distances."""
         found = np.full(len(asked), -1, np.int64)
         squared = np.full(len(asked), np.inf)
         order = np.argsort(probed, axis=None, kind="stable")
@@ -148,10 +150,10 @@ class Clusters:
             ask, find = np.nonzero(~own & (near >= 0) & (far <= squared[by, None] + self._room))
             pairs, near = by[ask], near[ask, find]
             lengths = squared_lengths(block, asked[pairs], members, near)
-            self._settle(pairs, near + low, lengths, found, squared)
+            self._keep_nearer(pairs, near + low, lengths, found, squared)
         return found, squared
 
-    def _settle(
+    def _keep_nearer(
         self,
         asking: Places,
         others: Places,
@@ -159,7 +161,7 @@ class Clusters:
         found: Places,
         squared: NDArray[np.float64],
     ) -> None:
-        """Keep what is nearer than what was found, or as near and an earlier row."""
+        """Replace results by nearer vectors, or by equally near ones of an earlier row."""
         order = np.lexsort((self._rows[others], lengths, asking))
         best = order[np.flatnonzero(np.diff(asking[order], prepend=-1))]
         own, others, lengths = asking[best], others[best], lengths[best]
@@ -178,7 +180,7 @@ class Clusters:
 
 
 def squared_lengths(vectors: Vectors, rows: Places, others: Vectors, places: Places) -> NDArray[np.float64]:
-    """The squares of the distances of pairs, in double precision."""
+    """Compute the squared distances of pairs, in double precision."""
     lengths = np.empty(len(rows))
     for part in blocks(len(rows), PAIRS):
         gaps = vectors[rows[part]].astype(np.float64) - others[places[part]]
@@ -187,7 +189,7 @@ def squared_lengths(vectors: Vectors, rows: Places, others: Vectors, places: Pla
 
 
 def _read(vectors: Rows, rows: Places) -> Iterator[tuple[int, Vectors]]:
-    """Read some rows, rising, a block at a time; with each the number of those before."""
+    """Yield some rows, ascending, in blocks; with each block the number of rows before it."""
     for part in blocks(len(vectors)):
         low, high = np.searchsorted(rows, (part.start, part.stop))
         if low < high:

@@ -1,4 +1,4 @@
-"""Distribution of a measure over the rows of each pool: mean, median and histogram."""
+"""Compute the distribution of a measurement over the rows of each pool: mean, median and histogram."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import polars as pl
 BINS = 40
 
 
-def distribution_figures(values: Mapping[str, pl.Series]) -> dict[str, Any]:
-    """Count the rows measured, and take mean and median of each pool; null where there is no row.
+def distribution_metrics(values: Mapping[str, pl.Series]) -> dict[str, Any]:
+    """Count the measured rows of each pool, and compute mean and median; null without rows.
 
-    Instance: {"rows": {"r0": 3, "r1": 0}, "mean": {"r0": 0.5, "r1": None}, "median": …}
+    Example: {"rows": {"r0": 3, "r1": 0}, "mean": {"r0": 0.5, "r1": None}, "median": …}
     """
     return {
         "rows": {pool: len(own) for pool, own in values.items()},
-        "mean": {pool: _rounded(own.mean()) for pool, own in values.items()},
-        "median": {pool: _rounded(own.median()) for pool, own in values.items()},
+        "mean": {pool: _round(own.mean()) for pool, own in values.items()},
+        "median": {pool: _round(own.median()) for pool, own in values.items()},
     }
 
 
-def _rounded(value: object) -> float | None:
+def _round(value: object) -> float | None:
     return round(value, 4) if isinstance(value, float) else None
 
 
 def pool_histogram(values: Mapping[str, pl.Series], name: str, least: float | None = None) -> pl.DataFrame:
-    """Count the rows of each pool that has some in equal bins from the least to the greatest of all pools.
+    """Count the rows of each pool in equal bins from the least to the greatest value of all pools.
 
-    name: of the column with a bin's lower edge. least: where the first bin begins instead.
+    name: of the column with a bin's lower edge. least: lower edge of the first bin, if not the least value.
     """
     schema = pl.Schema({"pool": pl.String, name: pl.Float64, "rows": pl.Int64, "share": pl.Float64})
     measured = {pool: own.to_numpy() for pool, own in values.items() if len(own)}
@@ -47,10 +47,10 @@ def pool_histogram(values: Mapping[str, pl.Series], name: str, least: float | No
     return pl.DataFrame(lines, schema, orient="row")
 
 
-def tag_figures(found: Mapping[str, pl.DataFrame], tagger: str | None) -> dict[str, Any]:
-    """Give complexity and diversity of each pool, null where nothing was tagged.
+def tag_metrics(found: Mapping[str, pl.DataFrame], tagger: str | None) -> dict[str, Any]:
+    """Compute complexity and diversity of each pool; null if nothing was tagged.
 
-    found: TAGS table by pool. Instance: {"complexity": {"r0": 2.5}, "diversity": {"r0": 1.5}, "unique": …}
+    found: TAGS table by pool. Example: {"complexity": {"r0": 2.5}, "diversity": {"r0": 1.5}, "unique": …}
     """
     unique = {pool: rows["tags"].explode().n_unique() if rows.height else 0 for pool, rows in found.items()}
     return {
@@ -69,7 +69,7 @@ def _per_row(total: int, rows: pl.DataFrame) -> float | None:
 
 
 def count_tags(found: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Count the rows of each pool by number of tags, from one to the most of all pools."""
+    """Count the rows of each pool by number of tags, from 1 to the maximum of all pools."""
     schema = pl.Schema({"pool": pl.String, "tags": pl.Int64, "rows": pl.Int64, "share": pl.Float64})
     numbers = {pool: rows["tags"].list.len().to_list() for pool, rows in found.items() if rows.height}
     most = max((max(own) for own in numbers.values()), default=0)

@@ -1,8 +1,8 @@
-"""Diversity of a pool: how far each instruction is from the nearest other one (MND).
+"""Measure the diversity of a pool: the distance of each instruction to the nearest other one (MND).
 
-Instructions far from each other make a pool diverse; copies are at distance 0. The paper's embedder is
-all-mpnet-base-v2. Source: Hui et al. 2024, arXiv:2412.11231 (minimum neighbour distance). Their script
-(AutoIF/eval_diversity.py of HypherX/Evolution-Analysis) takes the squared L2 distance, `squared` here.
+Distant instructions make a pool diverse; copies have distance 0. The paper's embedder is all-mpnet-base-v2.
+Source: Hui et al. 2024, arXiv:2412.11231 (minimum neighbour distance). Their script (AutoIF/eval_diversity.py
+of HypherX/Evolution-Analysis) uses the squared L2 distance, `squared` here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from evobuild.scoring.row_file import RowFile
 
 
 class Nearest(NamedTuple):
-    """The nearest other instruction of the pool, and how far away it is."""
+    """The nearest other instruction of the pool, and its distance."""
 
     id: str
     neighbour: str
@@ -31,9 +31,9 @@ class Nearest(NamedTuple):
 def measure_diversity(
     parts: Iterable[tuple[pl.Series, Vectors]], params: Diversity
 ) -> Iterator[Nearest | Reject]:
-    """Find the nearest other row of each, ties to the first; every row gives one or a reject.
+    """Find the nearest other row of each, ties to the first; yield one result or reject per row.
 
-    parts: ids, rising over all parts, and their embeddings, which are kept on disk until the last.
+    parts: ids, ascending over all parts, and their embeddings, which are buffered on disk.
     """
     with RowFile(np.float32) as vectors:
         sound_ids = [pl.Series("id", [], pl.String)]
@@ -59,16 +59,16 @@ def _nearest(ids: pl.Series, vectors: RowFile, params: Diversity) -> Iterator[Ne
 
 
 def is_exact(rows: int, params: Diversity) -> bool:
-    """Whether a pool of so many rows is measured exactly."""
+    """Return whether a pool of this size is measured exactly."""
     return rows <= params.exact_rows
 
 
-def diversity_figures(
+def diversity_metrics(
     far: Mapping[str, pl.Series], embedder: str | None, params: Diversity | None
 ) -> dict[str, Any]:
-    """Give mean and median distance of each pool, null where none was measured, and how it was measured.
+    """Compute mean and median distance of each pool, null if not measured, and record how.
 
-    params: None if it was not.
+    params: None if not measured.
     """
     approximate = [pool for pool, own in far.items() if params and not is_exact(len(own), params)]
     return {
@@ -76,4 +76,4 @@ def diversity_figures(
         "text": params and params.text,
         "distance": params and params.distance,
         "approximate": ", ".join(approximate),
-    } | distributions.distribution_figures(far)
+    } | distributions.distribution_metrics(far)

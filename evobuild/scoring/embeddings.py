@@ -1,11 +1,12 @@
-"""Embeddings of what is asked, one vector each, by a model of sentence-transformers.
+"""Embed instructions by a model of sentence-transformers, one vector each.
 
-Of a row all that is asked is embedded, or its instruction alone: rows may share an instruction and differ in
-their input. Source: Hui et al. 2024, arXiv:2412.11231, whose script embeds instruction, newline and input.
+The text of a row is its instruction and input with earlier turns, or the instruction alone; rows may share an
+instruction and differ in their input. Source: Hui et al. 2024, arXiv:2412.11231, whose script embeds
+instruction, newline and input.
 
-Kept by text, so that a text is embedded once, whichever rows and pools have it. Texts of as many tokens
-go through the model together, without padding and always in the same number: so a vector has the same bits
-whatever is embedded beside it. A text longer than the model takes is cut at its end, by the model's own rule.
+Embeddings are cached by text, so each text is embedded once for all rows and pools. Texts of equal length in
+tokens form batches of a fixed size, without padding: so a vector has the same bits whatever shares its batch.
+A text beyond the model's maximum length is truncated at its end, by the model's own rule.
 """
 
 from __future__ import annotations
@@ -37,40 +38,43 @@ from evobuild.weights.equal_lengths import equal_lengths
 
 EXTRA = "diversity"
 DEFINITION = "embedding 3"
-"""Another when batches change, so that none of before is taken."""
+"""Part of the cache key; change it when batches change, so that older embeddings are not used."""
 WINDOW = 1 << 16
-"""Texts that are sorted by their tokens together: the more of them, the fuller the batches."""
+"""Texts sorted by length together: more of them fill the batches better."""
 
 
-def embedded_text(row: Instruction, text: Embedded) -> str:
-    """Give what is embedded of a row: all that is asked, or its instruction alone, if it has one."""
+def text_to_embed(row: Instruction, text: Embedded) -> str:
+    """Return the text of a row to embed: all of it, or its instruction alone if it has one."""
     if text == "instruction" and row.instruction.strip():
         return row.instruction
-    return whole_text((row.instruction, row.input), [content for _, content in row.history])
+    return join_texts((row.instruction, row.input), [content for _, content in row.history])
 
 
-def embedded_texts(table: Path, text: Embedded) -> Iterator[tuple[pl.Series, list[str]]]:
-    """Give ids of an instruction table, rising, and what is embedded of each row, some rows at a time.
+def texts_to_embed(table: Path, text: Embedded) -> Iterator[tuple[pl.Series, list[str]]]:
+    """Yield ids of an instruction table, ascending, and the text of each row, in batches.
 
     Raises BadInput if the table cannot be read.
     """
     for rows in tables.batches(table, INSTRUCTIONS):
-        yield rows["id"], [embedded_text(row, text) for row in iterate_instructions(rows)]
+        yield rows["id"], [text_to_embed(row, text) for row in iterate_instructions(rows)]
 
 
-def whole_text(asked: Sequence[str], history: Sequence[str]) -> str:
-    """Lay out all that is asked, each text on lines of its own: what is asked now, then earlier turns.
+def join_texts(asked: Sequence[str], history: Sequence[str]) -> str:
+    """Join the texts of a conversation by newlines: the current ones first, then earlier turns.
 
-    The latest turn comes first, so that what a model cuts off a long conversation is its beginning.
-    Instance: "Summarise.\nRivers are long.\nHere are two.\nName two rivers." Empty texts are left out.
+    The latest turn comes first, because models truncate at the end: so they drop the beginning of a long
+    conversation. Example: "Summarise.
+    Rivers are long.
+    Here are two.
+    Name two rivers." Empty texts are left out.
     """
     return "\n".join(part for part in (*asked, *reversed(history)) if part.strip())
 
 
 class Embedder:
-    """A model behind kept embeddings; it is loaded at the first text that is not kept.
+    """A model behind cached embeddings; it is loaded at the first text that is not cached.
 
-    Raises UserError if the model cannot be found, loaded or kept for.
+    Raises UserError if the model cannot be found or loaded, or its cache cannot be used.
     """
 
     def __init__(self, model: Weights) -> None:
@@ -80,15 +84,15 @@ class Embedder:
         task = Task(f"the embedder '{model}'", partial(load_embedder, model), identity, len)
         self._workers: Workers[str, tuple[str, Vectors]] = Workers(task)
 
-    def keep(self, texts: Iterable[str]) -> None:
-        """Embed texts that are not kept yet, and keep them. Some at a time are in memory."""
+    def cache_embeddings(self, texts: Iterable[str]) -> None:
+        """Embed texts that are not cached yet, and cache them, in batches."""
         left = iter(texts)
         while some := list(islice(left, WINDOW)):
-            self._keep(some)
+            self._cache_batch(some)
 
-    def _keep(self, texts: list[str]) -> None:
+    def _cache_batch(self, texts: list[str]) -> None:
         wanted = {self._kept.key(text): text for text in texts}
-        found = self._kept.get_decoded(_vector, list(wanted))
+        found = self._kept.get_decoded(_decode_vector, list(wanted))
         fresh = {text: key for key, text in wanted.items() if key not in found}
         made = self._workers.measure(list(fresh))
         for text, vector in metered(made, "embed", "texts", len(fresh), kept=len(found)):
@@ -96,12 +100,12 @@ class Embedder:
         self._kept.flush()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts: a row each, in their order; of no text there is no row, and no size is known."""
-        self.keep(texts)
+        """Embed texts, one row each, in their order; without texts the result has no row."""
+        self.cache_embeddings(texts)
         if not texts:
             return np.empty((0, 1), np.float32)
         keys = [self._kept.key(text) for text in texts]
-        found = self._kept.get_decoded(_vector, list(set(keys)))
+        found = self._kept.get_decoded(_decode_vector, list(set(keys)))
         if len({vector.size for vector in found.values()}) > 1:
             raise UserError(
                 f"{self._kept.file}: holds embeddings of several sizes by '{self._weights}'; "
@@ -122,23 +126,23 @@ class Embedder:
 def embed_pool(
     embedder: Embedder, table: Path, text: Embedded, kept: TableWriter
 ) -> Iterator[tuple[pl.Series, Vectors]]:
-    """Give ids of an instruction table, rising, and embeddings, some rows at a time; write them, too.
+    """Yield ids of an instruction table, ascending, with embeddings, in batches; also write them.
 
-    kept: the table of embeddings that they are written to. Raises BadInput if the table cannot be read.
+    kept: the table to write embeddings to. Raises BadInput if the instruction table cannot be read.
     """
-    for ids, texts in embedded_texts(table, text):
+    for ids, texts in texts_to_embed(table, text):
         vectors = embedder.embed(texts)
         kept.extend(embedding_table(ids, vectors))
         yield ids, vectors
 
 
 def embedding_table(ids: pl.Series, vectors: Vectors) -> pl.DataFrame:
-    """Lay out embeddings as a table."""
+    """Build a table of embeddings."""
     return pl.DataFrame({"id": ids, "embedding": vectors}).cast(EMBEDDING.schema)
 
 
 def load_embedder(weights: Weights) -> Measure[str, tuple[str, Vectors]]:
-    """Load a model; it gives each text with its embedding. Raises UserError if it cannot be loaded."""
+    """Load a model; return a function that yields texts with embeddings. Raises UserError if it fails."""
     model = _sentence_transformer(weights)
 
     def measure(texts: list[str]) -> Iterator[tuple[str, Vectors]]:
@@ -171,8 +175,8 @@ def _sentence_transformer(weights: Weights) -> Any:
         raise UserError(f"the embedder '{weights}' cannot be loaded: {reason}") from error
 
 
-def _vector(value: bytes) -> Vectors:
-    """Read an embedding. Raises ValueError if it is none."""
+def _decode_vector(value: bytes) -> Vectors:
+    """Decode a cached embedding. Raises ValueError if it is empty."""
     vector = np.frombuffer(value, "<f4")
     if not vector.size:
         raise ValueError("no numbers")

@@ -95,7 +95,9 @@ class Judging:
 
     def value(self, key: str, replies: Sequence[Reply]) -> Measured | Reject:
         """Read the replies of a row: one value of all that can be read, or a reject if none can."""
-        failed = [failures.reply_failure(reply) if self._reads_text else _error(reply) for reply in replies]
+        failed = [
+            failures.find_reply_failure(reply) if self._reads_text else _error(reply) for reply in replies
+        ]
         values = [
             None if why else self.read(reply.choices[0]) for reply, why in zip(replies, failed, strict=True)
         ]

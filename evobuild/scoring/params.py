@@ -1,4 +1,4 @@
-"""The sections of params.yaml on measures of rows."""
+"""Define the sections of params.yaml about measurements of rows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from evobuild.models.params import ChatRole
 
 Measure = Literal["level", "score"]
 ScorePrompt = Literal["reasoned", "alone"]
-"""How a difficulty score is asked for: after reasons, or alone, as in arXiv:2412.11231, Figure 19."""
+"""Prompt for a difficulty score: reasons first, or the number alone, as in arXiv:2412.11231, Figure 19."""
 Embedded = Literal["whole", "instruction"]
-"""What of a row is embedded."""
+"""Which text of a row is embedded."""
 _GONE = "gone: it had no effect"
 
 

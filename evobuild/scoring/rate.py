@@ -1,8 +1,8 @@
-"""Difficulty by a judge: a level from very easy to very hard, and a score from 0 to 100.
+"""Rate difficulty by a judge: a level from very easy to very hard, and a score from 0 to 100.
 
-One call per row and measure. A row of which one can be read is rated, and what could not be read of it is
-kept apart; a row of which none can is a reject. Both are counted, so that each denominator is known.
-Source: Hui et al. 2024, arXiv:2412.11231, section 3.
+The judge is called once per row and measurement. A row is rated if one reply is parsed; its unparsed replies
+go to a table of their own. A row without a parsed reply is rejected. Both are counted, so that each
+denominator is known. Source: Hui et al. 2024, arXiv:2412.11231, section 3.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from evobuild.core.results import Results, leave_empty
 from evobuild.core.table_writer import TableWriter
 from evobuild.models.client import Model
 from evobuild.scoring.params import Measure, ScorePrompt
-from evobuild.scoring.rating_prompts import KINDS, prompts_sent
+from evobuild.scoring.rating_prompts import KINDS, render_rating_prompts
 from evobuild.scoring.reply_values import read_choice, read_number
 
 _LEVEL_KEYS = ("difficulty", "difficulty level", "level", "rating")
@@ -29,9 +29,9 @@ _SCORE_KEYS = ("score", "difficulty score", "rating", "difficulty")
 
 
 class Rating(NamedTuple):
-    """How difficult a judge finds an instruction; score 0 to 100. None: not asked for, or not to be read.
+    """A judge's rating of an instruction; score 0 to 100. None: not requested, or not parsed.
 
-    unread: the measure that could not be read, as its detail, with reason and reply; None if none was.
+    unread: the unparsed measurement, with its name as detail; None if all were parsed.
     """
 
     id: str
@@ -41,19 +41,20 @@ class Rating(NamedTuple):
 
 
 def read_level(text: str) -> str | None:
-    """Read the level: that of a JSON object, else the last labelled one, else the only one that is named.
+    """Parse the level: of a JSON object, else the last labelled one, else the only level in the text.
 
-    Instances: '{"difficulty": "Very_Hard"}' -> "very hard"; "easy or medium" -> None: it is unclear.
+    Examples: '{"difficulty": "Very_Hard"}' -> "very hard"; "easy or medium" -> None.
     """
     return read_choice(text, LEVELS, _LEVEL_KEYS)
 
 
 def read_score(text: str, most: int = 100) -> float | None:
-    """Read the score: of a JSON object, else the last labelled number, else the only one of 100 or the whole.
+    """Parse the score: of a JSON object, else the last labelled number, else the only "x/100" or the whole
+    text.
 
     most: the end of the scale, which begins at 0, in place of 100.
 
-    Instances: "Score: 70", "**70/100**" and '{"score": 70}' -> 70.0; "somewhere from 60 to 70" -> None.
+    Examples: "Score: 70", "**70/100**" and '{"score": 70}' -> 70.0; "somewhere from 60 to 70" -> None.
     """
     return read_number(text, 0, most, _SCORE_KEYS)
 
@@ -65,14 +66,14 @@ def rate_rows(
     measures: Collection[Measure],
     score_prompt: ScorePrompt = "reasoned",
 ) -> Iterator[Rating | Reject]:
-    """Rate each row by one measure or both; every row gives one rating or one reject, in any order."""
+    """Rate each row by one measurement or both; yield one rating or one reject per row, in any order."""
     asked = sum(measure in measures for measure in KINDS)
     replies: dict[str, dict[str, Reply]] = {}
 
     def requests() -> Iterator[Request]:
         for row in rows:
             replies[row.id] = {}
-            for kind, _, text in prompts_sent(row, measures, score_prompt):
+            for kind, _, text in render_rating_prompts(row, measures, score_prompt):
                 yield Request(f"{row.id}/{kind}", kind, (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):
@@ -80,11 +81,11 @@ def rate_rows(
         replies[key][kind] = reply
         if len(replies[key]) == asked:
             own = replies.pop(key)
-            yield _rating(key, {name: own[kind] for name, kind in KINDS.items() if kind in own})
+            yield _build_rating(key, {name: own[kind] for name, kind in KINDS.items() if kind in own})
 
 
-def _rating(key: str, replies: Mapping[Measure, Reply]) -> Rating | Reject:
-    failed = {measure: failures.reply_failure(reply) for measure, reply in replies.items()}
+def _build_rating(key: str, replies: Mapping[Measure, Reply]) -> Rating | Reject:
+    failed = {measure: failures.find_reply_failure(reply) for measure, reply in replies.items()}
     texts = {measure: reply.text for measure, reply in replies.items() if not failed[measure]}
     level = read_level(texts["level"]) if "level" in texts else None
     score = read_score(texts["score"]) if "score" in texts else None
@@ -94,17 +95,17 @@ def _rating(key: str, replies: Mapping[Measure, Reply]) -> Rating | Reject:
         for measure, reply in replies.items()
         if found[measure] is None
     ]
-    return _lost(unread) if len(unread) == len(replies) else Rating(key, level, score, *unread)
+    return _merge_rejects(unread) if len(unread) == len(replies) else Rating(key, level, score, *unread)
 
 
-def _lost(unread: Sequence[Reject]) -> Reject:
-    """The reject of a row of which nothing could be read: by the first reason; the detail has all of them."""
+def _merge_rejects(unread: Sequence[Reject]) -> Reject:
+    """Merge the rejects of a row without any parsed reply: the first reason, all details."""
     detail = ", ".join(f"{each.detail}: {each.reason}" for each in unread)
     return unread[0]._replace(detail=detail, reply="\n\n".join(each.reply for each in unread if each.reply))
 
 
 class RatingOuts(NamedTuple):
-    """The files of a pool's ratings; unread: of rated rows, the replies that could not be read."""
+    """Output files of a pool's ratings; unread: unparsed replies of rated rows."""
 
     ratings: Path
     unread: Path
@@ -113,7 +114,7 @@ class RatingOuts(NamedTuple):
 
 
 class RatingTables:
-    """What comes of the rows of a pool, written row by row."""
+    """Write the results of a pool, row by row."""
 
     def __init__(self, measures: Collection[Measure], outs: RatingOuts) -> None:
         self._results = Results(
@@ -124,7 +125,7 @@ class RatingTables:
         self._counts = {str(measure): 0 for measure in measures}
 
     def add(self, results: Iterable[Rating | Reject]) -> None:
-        """Take ratings and rejects."""
+        """Add ratings and rejects."""
         for result in results:
             if isinstance(result, Reject):
                 self._results.add([result])
@@ -136,12 +137,12 @@ class RatingTables:
                 self._counts[result.unread.detail] += 1
 
     def write(self, rows_in: int, asked: Mapping[str, object]) -> None:
-        """Write the tables, and the counts with what was asked and how often each measure was not read."""
+        """Write the tables, and the counts with usage and the unparsed replies of each measurement."""
         self._unread.write()
         self._results.write(rows_in, self._file, unread=self._counts, asked=[asked])
 
 
-def leave_unrated(outs: RatingOuts) -> None:
-    """Write what there is of a pool that is not rated."""
+def write_unrated(outs: RatingOuts) -> None:
+    """Write empty tables for a pool that is not rated."""
     tables.write(outs.unread, REJECTS.to_frame())
     leave_empty(measure_of("rate").schema, out=outs.ratings, rejects=outs.rejects, counts=outs.counts)

@@ -1,4 +1,4 @@
-"""What a judge is asked about the difficulty of a row: for its level, and for a score from 0 to 100."""
+"""Render the judge's prompts about the difficulty of a row: its level, and a score from 0 to 100."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evobuild.scoring.params import Measure, ScorePrompt
 
 Kind = Literal["rate_level", "rate_score"]
 KINDS: dict[Measure, Kind] = {"level": "rate_level", "score": "rate_score"}
-"""The kind of call by which each measure is asked for."""
+"""Kind of call for each measurement."""
 LEVEL_PROMPT = "judge/difficulty_level.jinja"
 SCORE_PROMPTS: dict[ScorePrompt, str] = {
     "reasoned": "judge/difficulty_score.jinja",
@@ -19,17 +19,17 @@ SCORE_PROMPTS: dict[ScorePrompt, str] = {
 }
 
 
-def prompts_of(measures: Collection[Measure], score_prompt: ScorePrompt) -> dict[Measure, str]:
-    """The template by which each of some measures is asked for."""
+def rating_templates(measures: Collection[Measure], score_prompt: ScorePrompt) -> dict[Measure, str]:
+    """Return the template of each measurement."""
     templates: dict[Measure, str] = {"level": LEVEL_PROMPT, "score": SCORE_PROMPTS[score_prompt]}
     return {measure: template for measure, template in templates.items() if measure in measures}
 
 
-def prompts_sent(
+def render_rating_prompts(
     row: Instruction, measures: Collection[Measure], score_prompt: ScorePrompt
 ) -> Iterator[tuple[Kind, str, str]]:
-    """What a judge is asked of a row: of each measure its kind of call, its template and the prompt."""
+    """Yield kind of call, template and prompt for each measurement of a row."""
     turns = [{"role": role, "content": content} for role, content in row.history]
-    for measure, template in prompts_of(measures, score_prompt).items():
+    for measure, template in rating_templates(measures, score_prompt).items():
         prompt = render_prompt(template, history=turns, instruction=row.instruction, input=row.input)
         yield KINDS[measure], template, prompt

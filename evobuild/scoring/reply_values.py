@@ -121,7 +121,7 @@ def read_phrases(text: str, key: str = "tag") -> list[str] | None:
 
 
 def _normal_phrase(item: object, key: str) -> str | None:
-    """Give a phrase in small letters, words with single blanks between them; None if it is none."""
+    """Give a phrase in small letters, words with single blanks between them; None for anything else."""
     if isinstance(item, dict):
         item = next((value for name, value in item.items() if name.casefold() == key), None)
     if not isinstance(item, str) or len(item) > READ:

@@ -1,15 +1,16 @@
-"""Rewards: how good a reward model finds an evolved instruction as the answer to what its evolver was asked.
+"""Compute rewards: how good a reward model finds an evolved instruction as the answer to the evolver's
+prompt.
 
-The user turn is the evolving prompt of the row's parent, the assistant turn the evolved instruction. Only
-what an evolver made of its parent has a reward. Source: Hui et al. 2024, arXiv:2412.11231.
+The user turn is the prompt that evolved the row's parent, the assistant turn the evolved instruction. Only
+rows that an evolver wrote have a reward. Source: Hui et al. 2024, arXiv:2412.11231.
 
-Beside it stands the reward scaled by length, as Evol_Instruct/eval_reward.py of their repository
-(HypherX/Evolution-Analysis) has it for a sequence classifier: divided by the tokens of the instruction,
-times the mean tokens of the pool. Its branch for InternLM2 multiplies by the one and divides by the other.
+The reward scaled by length follows Evol_Instruct/eval_reward.py of their repository
+(HypherX/Evolution-Analysis) for sequence classifiers: divided by the tokens of the instruction, times the
+mean tokens of the pool. Its branch for InternLM2 multiplies by the one and divides by the other.
 
-Texts of as many tokens go through the model together, without padding and always in the same number, so
-that a reward has the same bits whatever shares its batch. Rewards are kept by prompt and answer. A text that
-is too long is rejected, not cut.
+Texts of equal length in tokens form batches of a fixed size, without padding, so that a reward has the same
+bits whatever shares its batch. Rewards are cached by prompt and answer. A text that is too long is rejected,
+not truncated.
 """
 
 from __future__ import annotations
@@ -38,15 +39,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 DEFINITION = "reward and length 3"
-"""Another when batches change, so that none of before is taken."""
+"""Part of the cache key; change it when batches change, so that older rewards are not used."""
 WINDOW = 1 << 14
-"""Conversations in memory at once, with their token ids: the more of them, the fuller the batches."""
+"""Conversations in memory with their token ids: more of them fill the batches better."""
 _VALUE = struct.Struct("<dII")
-"""Of Measured: reward, tokens and length."""
+"""Binary form of MeasuredReward: reward, tokens and length."""
 
 
-class Measured(NamedTuple):
-    """What a reward model gives a text: NaN if it was too long, infinity if it gives no number.
+class MeasuredReward(NamedTuple):
+    """A raw reward: NaN if the text is too long, infinity if the model returns no finite number.
 
     tokens: of the whole text. length: tokens of the answer in it.
     """
@@ -57,7 +58,7 @@ class Measured(NamedTuple):
 
 
 class Reward(NamedTuple):
-    """What a reward model gives an evolved instruction; no unit, and no scale that models share.
+    """The reward of an evolved instruction; no unit, and no scale that models share.
 
     tokens: of the instruction. scaled: reward / tokens · mean tokens of the pool; None without tokens.
     """
@@ -69,7 +70,7 @@ class Reward(NamedTuple):
 
 
 class EvolverTurns(NamedTuple):
-    """The conversation behind the row with this id: what its evolver was asked, and what it made."""
+    """The conversation behind a row: the evolver's prompt and its answer."""
 
     id: str
     prompt: str
@@ -77,13 +78,14 @@ class EvolverTurns(NamedTuple):
 
 
 Keyed = tuple[bytes, EvolverTurns]
-"""With the key that its reward is kept by."""
+"""A conversation with its cache key."""
 
 
 class Rewarder:
-    """A reward model behind kept rewards; it is loaded at the first conversation that has none.
+    """A reward model behind cached rewards; it is loaded at the first conversation that is not cached.
 
-    Raises UserError if the model cannot be found, loaded or kept for, or refuses a conversation.
+    Raises UserError if the model cannot be found or loaded, its cache cannot be used, or it refuses a
+    conversation.
     """
 
     def __init__(self, model: Weights, params: RewardParams) -> None:
@@ -91,7 +93,7 @@ class Rewarder:
         identity = partial(identities.measuring_identity, model)
         self._kept = Measurements(f"{DEFINITION} {identity()} {params.dtype}")
         load = partial(load_rewarder, model, params)
-        self._workers = Workers(Task(f"the reward model '{model}'", load, identity, _length))
+        self._workers = Workers(Task(f"the reward model '{model}'", load, identity, _count_characters))
 
     def __enter__(self) -> Self:
         self._kept.__enter__()
@@ -103,13 +105,13 @@ class Rewarder:
         self._workers.__exit__(kind, error, trace)
         self._kept.__exit__(kind, error, trace)
 
-    def reward(
+    def score_turns(
         self, given: Iterable[EvolverTurns | Reject], meter: Meter | None = None
     ) -> Iterator[Reward | Reject]:
-        """Give each conversation of a pool its reward, in any order; rejects pass through.
+        """Compute the reward of each conversation of a pool, in any order; rejects pass through.
 
-        Rewards come last, as they are scaled by the mean of all; some conversations at a time are in memory.
-        meter: counts these.
+        Rewards come last, because they are scaled by the pool's mean; one window of conversations is in
+        memory. meter: counts conversations.
         """
         left, rewarded = iter(given), Columns(measure_of("reward").schema)
         while some := list(islice(left, WINDOW)):
@@ -127,8 +129,8 @@ class Rewarder:
 
     def _window(self, asked: list[EvolverTurns], meter: Meter | None) -> Iterator[Reward | Reject]:
         keys = {each.id: self._kept.key(repr((each.prompt, each.answer))) for each in asked}
-        found = self._kept.get_decoded(_unpacked, list(set(keys.values())))
-        known = {key for key, measured in found.items() if _is_settled(measured, self._params)}
+        found = self._kept.get_decoded(_unpack, list(set(keys.values())))
+        known = {key for key, measured in found.items() if _is_conclusive(measured, self._params)}
         fresh = {keys[each.id]: each for each in asked if keys[each.id] not in known}
         if meter and len(fresh) < len(asked):
             meter.step(kept=True, count=len(asked) - len(fresh))
@@ -137,21 +139,21 @@ class Rewarder:
                 meter.step()
             found[key] = measured
             self._kept.put(key, _VALUE.pack(*measured))
-        yield from (_result(each.id, found[keys[each.id]], self._params) for each in asked)
+        yield from (_build_result(each.id, found[keys[each.id]], self._params) for each in asked)
 
 
-def _unpacked(value: bytes) -> Measured:
-    """Read what is kept. Raises struct.error if it is none."""
-    return Measured(*_VALUE.unpack(value))
+def _unpack(value: bytes) -> MeasuredReward:
+    """Decode a cached reward. Raises struct.error if it is invalid."""
+    return MeasuredReward(*_VALUE.unpack(value))
 
 
-def _is_settled(measured: Measured, params: RewardParams) -> bool:
-    """Whether a kept reward tells; what was too long once may be short enough now."""
+def _is_conclusive(measured: MeasuredReward, params: RewardParams) -> bool:
+    """Return whether a cached reward is final; a text that was too long may fit a larger maximum now."""
     return not math.isnan(measured.reward) or measured.tokens > params.max_length
 
 
-def _result(row: str, measured: Measured, params: RewardParams) -> Reward | Reject:
-    """What became of a row; its reward is not scaled yet."""
+def _build_result(row: str, measured: MeasuredReward, params: RewardParams) -> Reward | Reject:
+    """Build the result of a row; its reward is not scaled yet."""
     if math.isnan(measured.reward) or measured.tokens > params.max_length:
         return Reject(row, "too long", f"{measured.tokens} tokens", "")
     if math.isinf(measured.reward):
@@ -159,26 +161,26 @@ def _result(row: str, measured: Measured, params: RewardParams) -> Reward | Reje
     return Reward(row, measured.reward, measured.length, None)
 
 
-def load_rewarder(model: Weights, params: RewardParams) -> Measure[Keyed, tuple[bytes, Measured]]:
-    """Load a model; it gives each conversation its reward, by key. Raises UserError if it cannot be loaded.
+def load_rewarder(model: Weights, params: RewardParams) -> Measure[Keyed, tuple[bytes, MeasuredReward]]:
+    """Load a model; return a function that yields rewards by key. Raises UserError if it fails.
 
-    What is too long for params or model goes through no model, which so is loaded at the first that is not.
+    A conversation that is too long never reaches the network, which is loaded at the first one that fits.
     """
     torch: Any = require("torch", "train")
     tokenizer = checkpoints.load_tokenizer(model)
     limit = min(params.max_length, checkpoints.context_length(model))
-    network = cache(partial(_network, model, params))
+    network = cache(partial(_load_network, model, params))
 
-    def measure(given: list[Keyed]) -> Iterator[tuple[bytes, Measured]]:
+    def measure(given: list[Keyed]) -> Iterator[tuple[bytes, MeasuredReward]]:
         lengths = {
             key: len(tokenizer(each.answer, add_special_tokens=False, verbose=False)["input_ids"])
             for key, each in given
         }
         asked: list[tuple[bytes, list[int]]] = []
         for key, each in given:
-            ids = _ids(tokenizer, each)
+            ids = _tokenize(tokenizer, each)
             if len(ids) > limit:
-                yield key, Measured(math.nan, len(ids), lengths[key])
+                yield key, MeasuredReward(math.nan, len(ids), lengths[key])
             else:
                 asked.append((key, ids))
         if not asked:
@@ -190,26 +192,29 @@ def load_rewarder(model: Weights, params: RewardParams) -> Measure[Keyed, tuple[
                 logits_B_1 = network()(input_ids=ids_B_T, attention_mask=torch.ones_like(ids_B_T)).logits
             for place, (reward,) in zip(own, logits_B_1.float().tolist(), strict=False):
                 key, ids = asked[place]
-                yield key, Measured(reward if math.isfinite(reward) else math.inf, len(ids), lengths[key])
+                yield (
+                    key,
+                    MeasuredReward(reward if math.isfinite(reward) else math.inf, len(ids), lengths[key]),
+                )
 
     return measure
 
 
-def _network(model: Weights, params: RewardParams) -> Any:
+def _load_network(model: Weights, params: RewardParams) -> Any:
     network: Any = checkpoints.load_classifier(model, params.dtype)
     if network.config.pad_token_id is None:
-        # Some refuse two texts at once without one; here nothing is padded, so it is no token.
+        # Some models refuse batches without a padding token. Nothing is padded here, so any unused id works.
         network.config.pad_token_id = -1
     return network
 
 
-def _length(given: Keyed) -> int:
+def _count_characters(given: Keyed) -> int:
     _, each = given
     return len(each.prompt) + len(each.answer)
 
 
-def _ids(tokenizer: PreTrainedTokenizerBase, each: EvolverTurns) -> list[int]:
-    """Token ids of a conversation by the model's chat template, else of its two texts as a pair."""
+def _tokenize(tokenizer: PreTrainedTokenizerBase, each: EvolverTurns) -> list[int]:
+    """Tokenize a conversation by the model's chat template, else its two texts as a pair."""
     if not tokenizer.chat_template:
         pair: list[int] = tokenizer(each.prompt, each.answer)["input_ids"]
         return pair

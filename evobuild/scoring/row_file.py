@@ -1,4 +1,4 @@
-"""Rows of numbers in a temporary file, so that ten million vectors take disk and no memory."""
+"""Store rows of numbers in a temporary file, so that ten million vectors use disk instead of memory."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def _bytes(rows: NDArray[Any]) -> memoryview[int]:
 
 
 class RowFile:
-    """Rows of as many numbers each; it is gone with the block. `len` and slices are those of an array.
+    """Rows of equal width, deleted when the context ends. `len` and slices work as for an array.
 
-    The file lies in the folder for temporary files, TMPDIR.
+    The file is in the folder for temporary files, TMPDIR.
     """
 
     def __init__(self, kind: type[np.float32] | type[np.int32]) -> None:
@@ -37,13 +37,13 @@ class RowFile:
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         start, stop, step = rows.indices(self._rows)
         if step != 1:
-            raise ValueError(f"rows one after another are read, not in steps of {step}")
+            raise ValueError(f"slice step is {step}; only consecutive rows can be read")
         found = np.empty((max(0, stop - start), self.width), self._kind)
         left, at = _bytes(found), start * self._row_bytes
         while left:
             read = os.preadv(self._file, [left], at)
             if not read:
-                raise OSError("a temporary file was cut")
+                raise OSError("a temporary file was truncated")
             left, at = left[read:], at + read
         return found
 
@@ -52,11 +52,11 @@ class RowFile:
         return self.width * self._kind.itemsize
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Add rows of one width. Raises UserError if the disk is full."""
+        """Append rows of one width. Raises UserError if the disk is full."""
         self.put(self._rows, rows)
 
     def put(self, start: int, rows: NDArray[Any]) -> None:
-        """Write rows in place, from a row on, or behind the last. Raises UserError if the disk is full."""
+        """Write rows from a position on. Raises UserError if the disk is full."""
         self.width = self.width or rows.shape[1]
         if rows.shape[1] != self.width:
             raise ValueError(f"rows of {rows.shape[1]} numbers among those of {self.width}")

@@ -1,7 +1,7 @@
-"""Scores of answered instructions by a causal language model, one row a score or a reject.
+"""Score answered instructions by a causal language model: one score or reject per row.
 
-Losses stay in the measurement cache by content, so that nothing is measured twice; if all are there,
-no model is loaded. Held in memory: a window of rows with their token ids, however many there are.
+Losses are cached by content, so that nothing is measured twice; if all are cached, no model is loaded. Memory
+holds one window of rows with their token ids, however many rows there are.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from evobuild.core.cache_file import Key
 
 WINDOW = 8192
-"""Rows that are sorted by length together."""
+"""Rows sorted by length together."""
 DEFINITION = "4"
-"""Of the losses; another when tokens, contexts or passes change, so that none of before is taken."""
+"""Part of the cache key of losses; change it when tokens, contexts or passes change."""
 MOST_NATS = 700.0
-"""A mean loss per token that none has: e to it is as large as numbers get."""
+"""Upper bound of a mean loss per token: its exponential is about the largest float."""
 _VALUES = struct.Struct("<II?ddd")
-"""Losses as the cache has them, without the id, after _MEASURED; after _LOST a reject's reason and detail."""
+"""Binary form of losses without the id, after _MEASURED; after _LOST follow a reject's reason and detail."""
 _MEASURED, _LOST = b"M", b"L"
 _REASONS = reason_meanings().keys()
 
@@ -58,9 +58,9 @@ class Score(NamedTuple):
 
 
 class Scorer:
-    """A causal language model that scores rows; it is loaded when a row comes that is not in the cache.
+    """A causal language model that scores rows; it is loaded at the first row that is not cached.
 
-    Raises UserError if it cannot be found or loaded, or has not what the template needs.
+    Raises UserError if it cannot be found or loaded, or lacks what the template needs.
     """
 
     def __init__(self, model: Weights, params: ScoreParams) -> None:
@@ -72,7 +72,7 @@ class Scorer:
             names.append(identities.adapter_identity(model.adapter))
         self._kept = Measurements("losses " + " ".join(names))
         load = partial(load_scorer, model, params)
-        self._workers = Workers(Task(f"the scorer '{model}'", load, identity, _length))
+        self._workers = Workers(Task(f"the scorer '{model}'", load, identity, _count_characters))
 
     def __enter__(self) -> Self:
         self._kept.__enter__()
@@ -84,15 +84,15 @@ class Scorer:
         self._workers.__exit__(kind, error, trace)
         self._kept.__exit__(kind, error, trace)
 
-    def score(self, rows: Iterable[Instruction], meter: Meter | None = None) -> Iterator[Score | Reject]:
-        """Score each row; every row gives one score or one reject, in any order. meter: counts them."""
+    def score_rows(self, rows: Iterable[Instruction], meter: Meter | None = None) -> Iterator[Score | Reject]:
+        """Score each row; yield one score or reject per row, in any order. meter: counts rows."""
         stream = iter(rows)
         while window := list(islice(stream, WINDOW)):
             yield from self._window(window, meter)
 
     def _window(self, rows: list[Instruction], meter: Meter | None) -> Iterator[Score | Reject]:
-        keys = {row.id: self._kept.key(_content(row, self._params.template)) for row in rows}
-        kept = self._kept.get_decoded(_sound, list(keys.values()))
+        keys = {row.id: self._kept.key(_cache_content(row, self._params.template)) for row in rows}
+        kept = self._kept.get_decoded(_check_cached, list(keys.values()))
         first: dict[Key, str] = {}
         for row in rows:
             if keys[row.id] not in kept:
@@ -106,11 +106,11 @@ class Scorer:
             self._kept.put(keys[key], value)
             kept[keys[key]] = value
         for row in rows:
-            yield _score(row, kept[keys[row.id]])
+            yield _build_score(row, kept[keys[row.id]])
 
 
 def load_scorer(model: Weights, params: ScoreParams) -> Measure[Instruction, tuple[str, bytes]]:
-    """Load a model; it gives of a row its id and what is to be kept. Raises UserError if it cannot."""
+    """Load a model; return a function that yields row ids with cache values. Raises UserError if it fails."""
     from evobuild.weights.likelihood import Reader
 
     tokenizer = checkpoints.load_tokenizer(model)
@@ -130,19 +130,19 @@ def load_scorer(model: Weights, params: ScoreParams) -> Measure[Instruction, tup
     return measure
 
 
-def _length(row: Instruction) -> int:
+def _count_characters(row: Instruction) -> int:
     return len(row.instruction) + len(row.input) + 2 * len(row.output)
 
 
-def _content(row: Instruction, template: str) -> bytes:
-    """What its losses follow from: the row's own words, and the prompt around them that `chat` renders."""
+def _cache_content(row: Instruction, template: str) -> bytes:
+    """Return the content that determines a row's losses: its texts, and the prompt that `chat` renders."""
     prompt = (chat_messages(row)[-1].content,) if template == "chat" else ()
     words = (row.history, row.instruction, row.input, row.output, *prompt)
     return repr(words).encode("utf-8", "surrogatepass")
 
 
-def _sound(kept: bytes) -> bytes:
-    """Give what is kept of a row as it is. Raises ValueError or struct.error if it is none of ours."""
+def _check_cached(kept: bytes) -> bytes:
+    """Return a valid cached value. Raises ValueError or struct.error for an invalid one."""
     if kept.startswith(_MEASURED):
         *_, asked, given, alone = _VALUES.unpack(kept[1:])
         if all(0 <= loss <= MOST_NATS for loss in (asked, given, alone) if math.isfinite(loss)):
@@ -154,7 +154,7 @@ def _sound(kept: bytes) -> bytes:
     raise ValueError("no losses and no reject")
 
 
-def _score(row: Instruction, kept: bytes) -> Score | Reject:
+def _build_score(row: Instruction, kept: bytes) -> Score | Reject:
     if kept.startswith(_LOST):
         reason, detail = json.loads(kept[1:])
         return Reject(row.id, reason, detail, row.output)

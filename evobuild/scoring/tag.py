@@ -1,8 +1,8 @@
-"""Tags of instructions by a tagger: every intention that an instruction has, named by a short phrase.
+"""Tag instructions: a tagger names every intention of an instruction by a short phrase.
 
-Complexity of a pool is the mean number of tags of an instruction, diversity the number of distinct tags
-per instruction; the latter falls with the number of rows, so pools are compared on as many. A reply that
-cannot be read is a reject. Source: Lu et al. 2023 (InsTag), arXiv:2308.07074; arXiv:2406.00770, which takes
+The complexity of a pool is the mean number of tags per instruction, its diversity the number of distinct tags
+per instruction. Diversity falls with the number of rows, so compare pools with equal numbers of rows. An
+unparsed reply is a reject. Source: Lu et al. 2023 (InsTag), arXiv:2308.07074; arXiv:2406.00770, which samples
 100 rows.
 """
 
@@ -28,7 +28,7 @@ class Tagged(NamedTuple):
 
 
 def tag_rows(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Tagged | Reject]:
-    """Tag each row; every row gives tags or one reject, in any order."""
+    """Tag each row; yield tags or one reject per row, in any order."""
 
     def requests() -> Iterator[Request]:
         for row in rows:
@@ -39,11 +39,11 @@ def tag_rows(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> I
             yield Request(row.id, "tag", (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):
-        yield _result(reply)
+        yield _build_result(reply)
 
 
-def _result(reply: Reply) -> Tagged | Reject:
-    if reason := failures.reply_failure(reply):
+def _build_result(reply: Reply) -> Tagged | Reject:
+    if reason := failures.find_reply_failure(reply):
         return Reject(reply.key, reason, "", reply.error or reply.kept)
     tags = read_phrases(reply.text)
     if tags is None:

@@ -1,1 +1,1 @@
-"""Which rows make the data set."""
+"""Select the rows of the dataset."""

@@ -1,8 +1,8 @@
-"""What select reads: the rows of some pools with all that was measured of them, side by side by id.
+"""Read the rows of some pools with all their measurements, joined by id.
 
-Texts stay in their files until they are asked for, so that rows take the memory of their figures; and of
-large tables one span of ids is read after the other. Names of pools come from params: a file of a removed
-round stays unread. What a row was not given is null.
+Texts stay in their files until needed, so that rows use the memory of their numbers. Large tables are read in
+ranges of ids. Names of pools come from params, so the file of a removed round is not read. Missing
+measurements are null.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from evobuild.core.measures import EMBEDDING, all_columns, all_measures
 from evobuild.core.table_parts import IdRange, spans
 
 FACTS = ("id", "content_id", "round", "domain")
-"""What is read of an instruction at once."""
+"""Columns of an instruction that are read for every row."""
 
 
 class Sources(NamedTuple):
-    """Folders with a table a pool, of contamination an evaluation set; None for what was not measured.
+    """Folders with one table per pool; of contamination, one per evaluation set; None if not measured.
 
-    measures: a folder of each measure; what has none there was not measured.
+    measures: has a folder for each measured measure.
     """
 
     rounds: Path = Path("data/rounds")
@@ -49,7 +49,7 @@ def dataset_schema() -> pl.Schema:
 
 
 def read_candidate_rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
-    """Read all rows of some pools: id, content_id, round, domain, answered, and all measurements."""
+    """Read all rows of some pools: id, content_id, round, domain, answered, and MEASURED."""
     return pl.concat(rows.drop("pool") for rows in candidate_batches(pools, sources))
 
 
@@ -59,7 +59,7 @@ def candidate_batches(
     measured: Collection[str] | None = None,
     texts: Sequence[str] = (),
 ) -> Iterator[pl.DataFrame]:
-    """Go through all rows of some pools, whether they were answered, and what was measured of them.
+    """Yield all rows of some pools, whether they were answered, and their measurements.
 
     measured: columns of measures to read; None: all. texts: columns of the answered row to read.
 
@@ -73,32 +73,32 @@ def candidate_batches(
             own = tables.read(sources.rounds / file, INSTRUCTIONS, FACTS, span)
             own = own.join(answers, on="id", how="left", maintain_order="left")
             own = own.with_columns(pl.col("answered").fill_null(value=False), pool=_pool(name, pools))
-            yield _with_measures(own, file, span, sources, measured)
+            yield _join_measures(own, file, span, sources, measured)
 
 
 def chosen_batches(rows: pl.DataFrame, pools: Sequence[str], sources: Sources) -> Iterator[pl.DataFrame]:
-    """Go through some answered rows by pool and id, with all of their text and measurements beside them.
+    """Yield some answered rows by pool and id, with all their text and MEASURED.
 
-    rows: id and pool, as `candidate_batches` gives them, and more.
+    rows: have at least id and pool, as from `candidate_batches`.
     """
     for name in pools:
         file = f"{name}.parquet"
-        for own, span in _by_span(rows, name, _answered_tables(file, sources)):
+        for own, span in _split_by_range(rows, name, _answered_tables(file, sources)):
             texts = tables.scan(sources.responses / file, INSTRUCTIONS, list(INSTRUCTIONS), span)
             found = tables.collect(sources.responses / file, texts.join(own.lazy(), on="id"))
-            yield _with_measures(found, file, span, sources, None)
+            yield _join_measures(found, file, span, sources, None)
 
 
 def text_batches(
     rows: pl.DataFrame, pools: Sequence[str], folder: Path, columns: Sequence[str]
 ) -> Iterator[pl.DataFrame]:
-    """Go through some rows by pool and id, with columns of their instruction tables beside them.
+    """Yield some rows by pool and id, with columns of their instruction tables.
 
-    rows: as of `chosen_batches`.
+    rows: see `chosen_batches`.
     """
     for name in pools:
         path = folder / f"{name}.parquet"
-        for own, span in _by_span(rows, name, [path]):
+        for own, span in _split_by_range(rows, name, [path]):
             texts = tables.scan(path, INSTRUCTIONS, ["id", *columns], span)
             yield tables.collect(path, texts.join(own.lazy(), on="id"))
 
@@ -112,8 +112,10 @@ def _answered_tables(file: str, sources: Sources) -> list[Path]:
     return [sources.responses / file, *(folder / file for folder in measured if folder.is_dir())]
 
 
-def _by_span(rows: pl.DataFrame, pool: str, paths: Sequence[Path]) -> Iterator[tuple[pl.DataFrame, IdRange]]:
-    """Cut the rows of a pool into the spans that its tables have; those without rows are left out."""
+def _split_by_range(
+    rows: pl.DataFrame, pool: str, paths: Sequence[Path]
+) -> Iterator[tuple[pl.DataFrame, IdRange]]:
+    """Split the rows of a pool into the id ranges of its tables; skip empty ranges."""
     own = rows.filter(pl.col("pool") == pool).sort("id")
     ids = own["id"]
     for span in spans(paths):
@@ -123,7 +125,7 @@ def _by_span(rows: pl.DataFrame, pool: str, paths: Sequence[Path]) -> Iterator[t
             yield own.slice(start, end - start), span
 
 
-def _with_measures(
+def _join_measures(
     rows: pl.DataFrame, file: str, span: IdRange, sources: Sources, measured: Collection[str] | None
 ) -> pl.DataFrame:
     for measure in all_measures():
@@ -157,13 +159,13 @@ def read_texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequ
 
 
 def join_asked_text() -> pl.Expr:
-    """Join all that a model is asked to one text: earlier turns, instruction and input."""
+    """Build the expression that joins earlier turns, instruction and input to one text."""
     turns = pl.col("history").list.eval(pl.element().struct.field("content")).list.join("\n")
     return pl.concat_str(turns, "instruction", "input", separator="\n").alias("asked")
 
 
 def read_embeddings(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.ndarray:
-    """Read the embeddings of some rows, in their order, N x D in fp32; of a row without one all is NaN.
+    """Read the embeddings of some rows, in their order, N x D in fp32; all NaN for a row without one.
 
     Raises BadInput if embeddings differ in length.
     """
@@ -176,7 +178,7 @@ def read_embeddings(pools: Sequence[str], folder: Path | None, ids: pl.Series) -
     widths = table["embedding"].list.len().drop_nulls().unique().to_list()
     if len(widths) > 1:
         raise BadInput(
-            f"{folder}: embeddings have lengths {', '.join(map(str, sorted(widths)))}; expected one"
+            f"{folder}: embeddings have lengths {', '.join(map(str, sorted(widths)))}; expected one length"
         )
     found_N_D = np.full((len(ids), widths[0] if widths else 1), np.nan, np.float32)
     has_one_N = table["embedding"].is_not_null().to_numpy()
@@ -186,16 +188,18 @@ def read_embeddings(pools: Sequence[str], folder: Path | None, ids: pl.Series) -
 
 
 def read_contaminated_rows(sets: Sequence[str], measures: Sequence[str], folder: Path) -> pl.DataFrame:
-    """Read which rows share text with an evaluation set: id, and in `hit` where its longest hit is.
+    """Read which rows share text with an evaluation set: id, and their longest `hit`.
 
-    measures: those that count, such as 13-gram.
+    measures: which to use, such as 13-gram.
     """
     paths = [folder / f"{name}.parquet" for name in sets]
     return pl.concat(_longest_hits(paths, measures, span) for span in spans(paths))
 
 
 def _longest_hits(paths: Sequence[Path], measures: Sequence[str], span: IdRange) -> pl.DataFrame:
-    """As `read_contaminated_rows`; ids of hits begin with their row's, so a span has all hits of its rows."""
+    """Read the longest hits of a range; ids of hits begin with the row's, so a range has all of its
+    rows' hits.
+    """
     found = []
     for path in paths:
         own = tables.scan(path, CONTAMINATION, None, span).filter(pl.col("measure").is_in(measures))

@@ -1,7 +1,7 @@
-"""The rows by which metrics are compared: those that select kept or cut off.
+"""Read the rows that ranking metrics are compared on: those that select kept or ranked below the cutoff.
 
-Seeds that are kept in any case got to no cut, so they do not count. Of more than COMPARED rows the first by
-id stand for all: an id is a hash, so these are a draw.
+Seeds that are always kept reach no cutoff, so they are excluded. Above COMPARED rows, the first by id are
+used: ids are hashes, so these are a random sample.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from evobuild.selection.select import COULD_BE_CHOSEN
 from evobuild.text import words
 
 COMPARED = 250_000
-"""Rows at most."""
+"""Maximum rows."""
 
 
 def read_compared_rows(
     params: ChoiceParams, sources: Sources, *, dataset: Path, rejects: Path
 ) -> pl.DataFrame:
-    """Gather the rows that select kept or cut off, by id, with uncut, words and kept beside their columns.
+    """Read the rows that select kept or cut off, by id, with the columns uncut, words and kept added.
 
     Columns: those of `candidate_rows.candidate_batches`, and these three, without pool.
     """
-    names = params.select.pools_read(params.pools)
-    ids = _compared_ids(params, dataset, rejects)
+    names = params.select.list_pools(params.pools)
+    ids = _read_compared_ids(params, dataset, rejects)
     batches = candidate_rows.candidate_batches(names, sources)
     rows = pl.concat(batch.drop("pool").join(ids, on="id") for batch in batches).with_columns(uncut=False)
     texts = candidate_rows.read_texts(names, sources.responses, rows["id"], ["instruction"])
@@ -41,16 +41,16 @@ def read_compared_rows(
 
 
 def count_rows_cut(params: ChoiceParams, compared: int, *, dataset: Path, rejects: Path) -> int:
-    """Count the rows that got as far as the cut. compared: how many `read_compared_rows` gave."""
+    """Count the rows that reached the cutoff. compared: number of rows from `read_compared_rows`."""
     if compared < COMPARED:
         return compared
-    chosen, cut_off = _got_to_the_cut(params)
+    chosen, cut_off = _reached_cut(params)
     return tables.height(dataset, INSTRUCTIONS, chosen) + tables.height(rejects, REJECTS, cut_off)
 
 
-def _compared_ids(params: ChoiceParams, dataset: Path, rejects: Path) -> pl.DataFrame:
-    """The ids of the rows that are compared, and whether each is `kept`."""
-    chosen, cut_off = _got_to_the_cut(params)
+def _read_compared_ids(params: ChoiceParams, dataset: Path, rejects: Path) -> pl.DataFrame:
+    """Read the ids of the rows to compare, and whether each is `kept`."""
+    chosen, cut_off = _reached_cut(params)
     found: list[pl.DataFrame] = []
     for span in spans([dataset, rejects]):
         kept = tables.read(dataset, INSTRUCTIONS, ["id"], span, chosen).with_columns(kept=True)
@@ -62,9 +62,9 @@ def _compared_ids(params: ChoiceParams, dataset: Path, rejects: Path) -> pl.Data
     return ids if ids.height <= COMPARED else ids.bottom_k(COMPARED, by="id")
 
 
-def _got_to_the_cut(params: ChoiceParams) -> tuple[pl.Expr, pl.Expr]:
-    """Which rows did: of the data set, and of the rejects."""
-    of_pools = pl.col("round").is_in(params.select.pools_read(params.pools))
-    # Seeds that are kept in any case get to no cut.
+def _reached_cut(params: ChoiceParams) -> tuple[pl.Expr, pl.Expr]:
+    """Build filters for rows that reached the cutoff: of the dataset, and of the rejects."""
+    of_pools = pl.col("round").is_in(params.select.list_pools(params.pools))
+    # Seeds that are always kept reach no cutoff.
     seeds = (pl.col("round") == SEED_ROUND) & params.select.keep_seeds
     return of_pools & ~seeds, pl.col("reason").is_in(COULD_BE_CHOSEN)

@@ -1,7 +1,7 @@
-"""Deduplication: of rows that are equal or much alike, within and across rounds, only one stays.
+"""Find duplicates: of rows that are equal or similar, within and across rounds, only one stays.
 
-Rows come in the order in which they would be chosen, and the first of its like stays. What is compared
-is all that a model is asked; answers do not count.
+Rows come in the order of selection, and the first of similar ones stays. Prompts are compared; answers are
+ignored.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from evobuild.text import minhash
 
 
 def find_exact_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
-    """Give the rows whose content an earlier one has: id, reason, detail (id of the one that stays)."""
+    """Find rows with the content of an earlier one: id, reason, detail (id of the row that stays)."""
     repeats = rows.filter(~pl.col("content_id").is_first_distinct()).select("id", "content_id")
     every = rows.select("content_id", detail="id")
-    # Few rows are looked for among all, not all among all.
+    # Join with the few repeated rows only: faster than grouping all rows.
     among = every.join(repeats, on="content_id", how="semi", maintain_order="left")
     found = repeats.join(among.unique("content_id", keep="first"), on="content_id", maintain_order="left")
     return found.select("id", reason=pl.lit("exact duplicate"), detail="detail")
@@ -28,11 +28,13 @@ def find_exact_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
 def find_near_duplicates(
     ids: pl.Series, asked: Iterable[pl.DataFrame], threshold: float, seed: int
 ) -> pl.DataFrame:
-    """Give the near-duplicates of earlier rows, as `find_exact_duplicates`.
+    """Find near-duplicates of earlier rows, in the form of `find_exact_duplicates`.
 
-    ids: of the rows. asked: their texts in any order, some at a time: place (of the row in ids) and asked.
-    threshold: Jaccard similarity of word pairs, see `minhash`, whose groups are closed: a row goes, too, if
-    only one between it and the first is near to both.
+    Args:
+        ids: of the rows. asked: their texts in any order, in batches: place (position of the row in ids) and
+        asked. threshold: Jaccard similarity of word bigrams, see `minhash`. Groups are transitive: a row is
+        dropped too if
+            it is similar to the first one only through another row.
     """
     places: list[np.ndarray] = []
 
@@ -52,16 +54,16 @@ def find_near_duplicates(
 
 
 def find_embedding_duplicates(rows: pl.DataFrame, vectors_N_D: np.ndarray, threshold: float) -> pl.DataFrame:
-    """Give the rows too near to an earlier one that stays, as `find_exact_duplicates`, with the similarity.
+    """Find rows too similar to an earlier one that stays, with the similarity in the detail.
 
     threshold: cosine similarity.
     """
     choice = diversity_filter.choose_diverse(vectors_N_D, threshold, np.zeros(rows.height, np.int64), {})
-    return rows_too_near(rows, choice, "duplicate by embedding")
+    return list_too_near(rows, choice, "duplicate by embedding")
 
 
-def rows_too_near(rows: pl.DataFrame, choice: diversity_filter.Choice, reason: str) -> pl.DataFrame:
-    """Give the rows that the diversity filter found too near to a kept one, with it and the similarity."""
+def list_too_near(rows: pl.DataFrame, choice: diversity_filter.Choice, reason: str) -> pl.DataFrame:
+    """List the rows that the diversity filter found too similar to a kept one, with it and the similarity."""
     places_N = np.flatnonzero(choice.near >= 0)
     similarity = pl.Series(choice.similarity[places_N]).round(4)
     others = rows["id"].gather(choice.near[places_N])

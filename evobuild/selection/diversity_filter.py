@@ -1,7 +1,7 @@
-"""The diversity filter: rows in order of worth, each skipped that is too near to one already kept.
+"""Filter rows for diversity: in order of rank, skip each row that is too similar to one already kept.
 
-After that of DEITA (Liu et al. 2024, arXiv:2312.15685), whose script skips above a cosine similarity
-of 0.9. It compares each row with all that are kept, so its time grows with rows times rows kept.
+After DEITA (Liu et al. 2024, arXiv:2312.15685), whose script skips above a cosine similarity of 0.9. Each row
+is compared with all kept rows, so the time grows with rows times kept rows.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import NamedTuple
 import numpy as np
 
 BLOCK = 1024
-"""Rows held against all that are kept at a time."""
+"""Rows compared with all kept rows together."""
 SLICE = 16 * BLOCK
-"""Kept rows that a block is held against at a time."""
+"""Kept rows that a block is compared with at a time, to bound memory."""
 ROUNDING = 1e-6
-"""By how much the similarity of a vector to itself may miss 1 in single precision."""
+"""Tolerance for the similarity of a vector to itself in single precision."""
 
 
 class Choice(NamedTuple):
-    """What became of each row, in the order given.
+    """The result for each row, in the order given.
 
-    near: place of the kept row that a row is too near to, else -1; similarity: to that one. A row that is
-    neither kept nor too near came when its part was full.
+    near: position of the kept row that a row is too similar to, else -1; similarity: to that row. A row that
+    is neither kept nor too similar came after its part was full.
     """
 
     kept: np.ndarray
@@ -32,7 +32,7 @@ class Choice(NamedTuple):
 
 
 class _Kept:
-    """The vectors kept so far, and their places."""
+    """The vectors of kept rows, and their positions."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._vectors_K_D = np.empty(shape, np.float32)
@@ -46,7 +46,7 @@ class _Kept:
         self._count = end
 
     def nearest(self, block_B_D: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The highest similarity of each row to a kept one, -2 if there is none, and where that one is."""
+        """Return the highest similarity of each row to a kept one, -2 without any, and its position."""
         best_B = np.full(len(block_B_D), -2.0, np.float32)
         place_B = np.full(len(block_B_D), -1)
         for start in range(0, self._count, SLICE):
@@ -60,7 +60,9 @@ class _Kept:
 
 
 class _Filter:
-    """The choice as it grows. left: rows that each part may still give, by part; without one any number."""
+    """The filter's state. left: by part, rows that it may still keep; parts without an entry are
+    unlimited.
+    """
 
     def __init__(self, shape: tuple[int, ...], bound: float, quotas: Mapping[int, int]) -> None:
         rows = shape[0]
@@ -70,11 +72,11 @@ class _Filter:
         self._kept = _Kept(shape)
 
     def is_open(self, part: int) -> bool:
-        """Whether a part may give more rows."""
+        """Return whether a part may keep more rows."""
         return self._left.get(part, 1) > 0
 
-    def take(self, start: int, block_B_D: np.ndarray, parts_B: Sequence[int]) -> None:
-        """Go through a block in its order. start: the place of its first row."""
+    def add_block(self, start: int, block_B_D: np.ndarray, parts_B: Sequence[int]) -> None:
+        """Filter a block in its order. start: position of its first row."""
         best_B, place_B = self._kept.nearest(block_B_D)
         among_B_B = block_B_D @ block_B_D.T
         own_B = np.zeros(len(block_B_D), bool)
@@ -88,7 +90,7 @@ class _Filter:
             own_B[at] = True
             if part in self._left:
                 self._left[part] -= 1
-            # Rows further down may be nearer to this one than to those of the blocks before.
+            # Later rows of the block may be more similar to this row than to rows of earlier blocks.
             nearer_B = among_B_B[at] > best_B
             best_B[nearer_B], place_B[nearer_B] = among_B_B[at][nearer_B], start + at
         self.choice.kept[start : start + len(own_B)] = own_B
@@ -100,20 +102,22 @@ def choose_diverse(
 ) -> Choice:
     """Keep rows in the order given until each part has its quota.
 
-    vectors_N_D: embeddings, any length. similarity: cosine similarity from which a row is too near to a
-    kept one. parts_N: the part of the mixture that a row counts for; one without a quota has no bound.
+    Args:
+        vectors_N_D: embeddings of any length.
+        similarity: a row is skipped if its cosine similarity to a kept one is >= this.
+        parts_N: part of the mixture of each row; a part without a quota is unlimited.
     """
     vectors_N_D = scale_to_length_1(vectors_N_D)
     filtered = _Filter(vectors_N_D.shape, similarity - ROUNDING, quotas)
     for start in range(0, len(vectors_N_D), BLOCK):
         if not any(filtered.is_open(part) for part in np.unique(parts_N[start:]).tolist()):
             break
-        filtered.take(start, vectors_N_D[start : start + BLOCK], parts_N[start : start + BLOCK].tolist())
+        filtered.add_block(start, vectors_N_D[start : start + BLOCK], parts_N[start : start + BLOCK].tolist())
     return filtered.choice
 
 
 def scale_to_length_1(vectors_N_D: np.ndarray) -> np.ndarray:
-    """Scale vectors to length 1; one of zeros stays as it is."""
+    """Scale vectors to length 1; zero vectors stay."""
     length_N = np.linalg.norm(vectors_N_D, axis=1, keepdims=True)
     scaled_N_D: np.ndarray = (vectors_N_D / np.where(length_N == 0, 1, length_N)).astype(np.float32)
     return scaled_N_D

@@ -1,4 +1,4 @@
-"""Rows that a person leaves out: a file with one id a line, as the explorer exports those that are marked."""
+"""Read a file of rows to exclude: one id per line, as the explorer exports marked rows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _ID = re.compile(r"[0-9a-f]{20}")
 
 
 def read_excluded_ids(path: Path) -> list[str]:
-    """Read the ids, each once, in their order; blank lines and those that begin with # are none.
+    """Read the distinct ids, in their order; skip blank lines and lines that begin with #.
 
-    Raises BadInput naming the first line that is no id, or if the file is no UTF-8 text.
+    Raises BadInput naming the first invalid line, or if the file is not UTF-8 text.
     """
     found: dict[str, None] = {}
     for number, line in enumerate(read_text(path).splitlines(), 1):
@@ -23,7 +23,7 @@ def read_excluded_ids(path: Path) -> list[str]:
             continue
         if not _ID.fullmatch(text):
             raise BadInput(
-                f"{path}:{number}: {text[:60]!r} is no id of a row; expected one a line, 20 hex digits each, "
+                f"{path}:{number}: {text[:60]!r} is not a row id; expected one per line, 20 hex digits each, "
                 "as the explorer exports them"
             )
         found[text] = None

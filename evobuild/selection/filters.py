@@ -1,6 +1,6 @@
-"""Filters: what a row must be like to be chosen, each with a reason that can be counted.
+"""Filter rows by rule, each rule with a reject reason of its own.
 
-What was not measured passes no bound: it is a reject of its own, never a value.
+A missing measurement fails a filter: it has its own reason, and never counts as a value.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ TEXT: dict[str, tuple[Callable[[str], object], type[pl.DataType]]] = {
     "words": (words.count_words, pl.Int64),
     "language": (language.detect_language, pl.String),
 }
-"""What filters read of the instruction's text: column to what computes it, and of what type."""
+"""Columns computed from the instruction's text: function and type, by column."""
 
 
 class _Bound(NamedTuple):
-    """beyond: whether a row is lost."""
+    """One rule. beyond: whether a row is rejected."""
 
     beyond: pl.Expr
     reason: str
@@ -30,7 +30,7 @@ class _Bound(NamedTuple):
 
 
 def add_text_columns(rows: pl.DataFrame, filters: Filters) -> pl.DataFrame:
-    """Add the columns of TEXT that some filters read. rows: have an instruction, null where it is unknown."""
+    """Add the columns of TEXT that the filters use. rows: have an instruction, null if unknown."""
     read = {name: TEXT[name] for name in text_columns(filters)}
     return rows.with_columns(
         pl.col("instruction").map_elements(compute, return_dtype=kind).alias(name)
@@ -39,27 +39,29 @@ def add_text_columns(rows: pl.DataFrame, filters: Filters) -> pl.DataFrame:
 
 
 def text_columns(filters: Filters) -> list[str]:
-    """Name the columns of TEXT that some filters read."""
+    """List the columns of TEXT that the filters use."""
     counted = filters.min_words is not None or filters.max_words is not None
     return [name for name, used in (("words", counted), ("language", bool(filters.languages))) if used]
 
 
 def filter_metrics(filters: Filters) -> list[Metric]:
-    """Name the metrics that some filters read."""
+    """List the metrics that the filters use."""
     return list(dict.fromkeys([*(["ifd"] if filters.max_ifd else []), *filters.ranges]))
 
 
 def find_filtered_rows(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl.DataFrame:
-    """Give the rows beyond a bound: id, reason, detail, the first bound that a row is beyond.
+    """Find rows that fail a filter: id, reason and detail of the first one.
 
-    rows: have the columns of `text_columns`, the metrics, and `uncut`. needed: metrics that a row must
-    have to be ranked; one that is uncut need not.
+    rows: have the columns of `text_columns`, the metrics, and `uncut`. needed: metrics that a row needs for
+    ranking, unless it is uncut.
     """
     bounds = [_missing(metric, pl.lit(value=True)) for metric in filter_metrics(filters)]
     bounds += [_missing(metric, ~pl.col("uncut")) for metric in needed if metric != "random"]
     if filters.max_ifd is not None:
         bounds.append(
-            _Bound(pl.col("ifd") >= filters.max_ifd, "IFD too high", _said("ifd", "≥", filters.max_ifd))
+            _Bound(
+                pl.col("ifd") >= filters.max_ifd, "IFD too high", _format_bound("ifd", "≥", filters.max_ifd)
+            )
         )
     for metric, (least, most) in filters.ranges.items():
         bounds += _between(all_metrics()[metric].expression, metric, least, most)
@@ -68,13 +70,13 @@ def find_filtered_rows(rows: pl.DataFrame, filters: Filters, needed: Collection[
     if filters.languages:
         other = ~pl.col("language").is_in(filters.languages)
         bounds.append(_Bound(other, "other language", pl.col("language")))
-    reason = _of_first(bounds, [pl.lit(each.reason) for each in bounds])
-    detail = _of_first(bounds, [each.detail for each in bounds])
+    reason = _coalesce_first(bounds, [pl.lit(each.reason) for each in bounds])
+    detail = _coalesce_first(bounds, [each.detail for each in bounds])
     return rows.select("id", reason=reason, detail=detail).filter(pl.col("reason").is_not_null())
 
 
-def _of_first(bounds: Sequence[_Bound], values: Sequence[pl.Expr]) -> pl.Expr:
-    """The value of the first bound that a row is beyond, null if it is beyond none."""
+def _coalesce_first(bounds: Sequence[_Bound], values: Sequence[pl.Expr]) -> pl.Expr:
+    """Build the expression for the value of the first rule that a row fails; null without any."""
     if not bounds:
         return pl.lit(None, pl.String)
     return pl.coalesce(pl.when(bound.beyond).then(value) for bound, value in zip(bounds, values, strict=True))
@@ -87,12 +89,12 @@ def _missing(metric: Metric, where: pl.Expr) -> _Bound:
 def _between(value: pl.Expr, name: str, least: float | None, most: float | None) -> list[_Bound]:
     bounds = []
     if least is not None:
-        bounds.append(_Bound(value < least, f"{name} too low", _said(value, "<", least)))
+        bounds.append(_Bound(value < least, f"{name} too low", _format_bound(value, "<", least)))
     if most is not None:
-        bounds.append(_Bound(value > most, f"{name} too high", _said(value, ">", most)))
+        bounds.append(_Bound(value > most, f"{name} too high", _format_bound(value, ">", most)))
     return bounds
 
 
-def _said(value: pl.Expr | str, sign: str, bound: float) -> pl.Expr:
+def _format_bound(value: pl.Expr | str, sign: str, bound: float) -> pl.Expr:
     shown = (pl.col(value) if isinstance(value, str) else value).cast(pl.Float64).round(6)
     return pl.format("{} {} {}", shown, pl.lit(sign), pl.lit(f"{bound:g}"))

@@ -1,6 +1,7 @@
-"""The mixture: how many rows each pool and each domain gives.
+"""Plan the mixture: how many rows each pool and each domain gives.
 
-By `select.weights`, or the same share of each pool (`select.per_pool`), or whatever pool the best are of.
+It follows `select.weights`, or takes the same share of each pool (`select.per_pool`), or the best rows of any
+pool.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from evobuild.selection.params import Select
 Part = TypeVar("Part", bound=Hashable)
 
 
-def share_out(total: int, weights: Mapping[Part, float], sizes: Mapping[Part, int]) -> dict[Part, int]:
-    """Share so many rows out by weight, by the largest remainder, ties in the order given.
+def apportion(total: int, weights: Mapping[Part, float], sizes: Mapping[Part, int]) -> dict[Part, int]:
+    """Apportion a total by weight, by the largest remainder, ties in the order given.
 
-    sizes: rows that each part has. A part that has too few gives all it has, and the others, by their
-    weights, what it lacks; so the sum is `total`, or all rows that the parts have.
+    sizes: rows of each part. A part with too few gives all of them, and the others make up for it by their
+    weights; so the sum is `total`, or all rows of the parts.
 
-    Instance: (10, {"r1": 1, "r2": 2}, {"r1": 9, "r2": 9}) -> {"r1": 3, "r2": 7}.
+    Example: (10, {"r1": 1, "r2": 2}, {"r1": 9, "r2": 9}) -> {"r1": 3, "r2": 7}.
     """
     found = dict.fromkeys(weights, 0)
     remaining = {part: weight for part, weight in weights.items() if sizes.get(part, 0)}
@@ -32,7 +33,7 @@ def share_out(total: int, weights: Mapping[Part, float], sizes: Mapping[Part, in
         scarce = {part: sizes[part] for part in remaining if shares[part] >= sizes[part]}
         if not scarce:
             return found | shares
-        # What they lack goes to the others, in whose shares some may prove scarce in turn.
+        # The missing rows go to the other parts, of which some may become too small in turn: repeat.
         found |= scarce
         left -= sum(scarce.values())
         remaining = {part: weight for part, weight in remaining.items() if part not in scarce}
@@ -40,7 +41,7 @@ def share_out(total: int, weights: Mapping[Part, float], sizes: Mapping[Part, in
 
 
 def _largest_remainder(total: int, weights: Mapping[Part, float]) -> dict[Part, int]:
-    # Fractions, so that no rounding decides which remainder is the larger.
+    # Exact fractions, so that rounding never decides which remainder is larger.
     exact = {part: Fraction(weight) for part, weight in weights.items()}
     whole = sum(exact.values())
     ideal = {part: total * weight / whole for part, weight in exact.items()}
@@ -52,9 +53,9 @@ def _largest_remainder(total: int, weights: Mapping[Part, float]) -> dict[Part, 
 
 
 def plan_mixture(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
-    """Say which part of the mixture each row counts for, and how many rows that part gives.
+    """Assign each row to a part of the mixture, with the number of rows that the part gives.
 
-    rows: round, domain, uncut. Adds part and quota; of uncut rows -1 and null.
+    rows: round, domain, uncut. Adds part and quota; -1 and null for uncut rows.
     """
     is_by_pool = bool(select.weights) or select.per_pool
     labels = {
@@ -63,18 +64,18 @@ def plan_mixture(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
     }
     labelled = rows.with_columns(**labels)
     parts = labelled.filter(~pl.col("uncut")).group_by(*labels).len()
-    # By their names, whatever numbers a categorical column gives them.
+    # Sort by name: the order of a categorical column depends on which rows were read first.
     parts = parts.sort(pl.col("source").cast(pl.String), pl.col("kind").cast(pl.String))
     sizes: dict[str, dict[str, int]] = {}
     for source, kind, size in parts.iter_rows():
         sizes.setdefault(source, {})[kind] = size
     whole = {source: sum(kinds.values()) for source, kinds in sizes.items()}
     total = select.count or max(1, round(sum(whole.values()) * (select.share or 1)))
-    by_source = share_out(total, select.weights or whole, whole)
+    by_source = apportion(total, select.weights or whole, whole)
     quotas = [
         quota
         for source, kinds in sizes.items()
-        for quota in share_out(by_source.get(source, 0), kinds, kinds).values()
+        for quota in apportion(by_source.get(source, 0), kinds, kinds).values()
     ]
     parts = parts.with_columns(quota=pl.Series(quotas, dtype=pl.Int64)).with_row_index("part").drop("len")
     numbered = labelled.join(parts, on=list(labels), how="left", maintain_order="left")

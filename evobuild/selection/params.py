@@ -1,4 +1,4 @@
-"""The section `select` of params.yaml."""
+"""Define the section `select` of params.yaml."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from evobuild.core.params import (
 )
 
 Range = Annotated[list[Annotated[float, Between(-1e12, 1e12)] | None], Field(min_length=2, max_length=2)]
-"""The least and the most, each of them null for no bound."""
+"""Minimum and maximum, each null for no bound."""
 
 
-def _all_or_names(value: object) -> object:
+def _check_pools(value: object) -> object:
     if value != "all" and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
         raise ValueError("expected 'all' or a list of names")
     return value
 
 
-def _weighted(value: object) -> object:
-    """Read what rows are selected by: one metric, or a weight for each of several."""
+def _parse_weights(value: object) -> object:
+    """Parse what ranks rows: one metric, or a weight for each of several."""
     if isinstance(value, str):
         return {value: 1.0}
     if not isinstance(value, dict) or not value:
@@ -47,11 +47,11 @@ def _weighted(value: object) -> object:
 Combine = Literal["ranks", "product"]
 """How the values of several metrics become one."""
 Metric = Name
-"""What rows can be selected by: `core.measures.all_metrics` has them, `check` refuses any other."""
+"""A ranking metric, one of CHOICES."""
 
 
 class Filters(Section):
-    """What a row must be like. ranges: of any metric but random."""
+    """Rules that a row has to meet. ranges: of any metric but random."""
 
     max_ifd: Weight | None = None
     ranges: dict[Metric, Range] = default({})
@@ -61,7 +61,7 @@ class Filters(Section):
 
 
 class Deduplicate(Section):
-    """How alike two rows may be. exact: whether of equal ones one stays."""
+    """Similarity thresholds of duplicates. exact: keep one of equal rows."""
 
     exact: bool = True
     near: Share | None = 0.9
@@ -74,7 +74,7 @@ class Select(Section):
         "greedy": "select.diversity_filter",
     }
 
-    pools: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)] = "all"
+    pools: Annotated[Literal["all"] | list[str], BeforeValidator(_check_pools)] = "all"
     per_pool: bool = True
     exclude: str | None = None
     weights: dict[Name, Weight] = default({})
@@ -84,17 +84,17 @@ class Select(Section):
     contamination: list[Annotated[str, Field(pattern=r"^([1-9][0-9]*-gram|embedding)$")]] = default(
         ["13-gram", "embedding"]
     )
-    by: Annotated[dict[Metric, Weight], BeforeValidator(_weighted)] = default("ic_ifd")
+    by: Annotated[dict[Metric, Weight], BeforeValidator(_parse_weights)] = default("ic_ifd")
     combine: Combine = "ranks"
     share: Share | None = 0.25
     count: Count | None = None
     per_domain: bool = False
     diversity_filter: Annotated[float, Between(1e-6, 2)] | None = None
 
-    def pools_read(self, every: Iterable[str]) -> list[str]:
-        """Names of the pools that are chosen from: those that it names, and the seed's if it is kept.
+    def list_pools(self, every: Iterable[str]) -> list[str]:
+        """List the pools to select from: those in params, and the seed's pool if seeds are kept.
 
-        all: every round and branch; the seed's pool if there is no other.
+        `all` means every round and branch; the seed's pool if there is no other.
         """
         known = list(every)
         evolved = [name for name in known if name != SEED_ROUND]
@@ -107,7 +107,7 @@ class Sections(Section):
 
 
 class ChoiceParams(ReadsMeasures):
-    """What is read to say which rows could be chosen."""
+    """Params that decide which rows could be selected."""
 
     pools: Pools
     select: Select
@@ -118,7 +118,7 @@ class Decontaminate(StageParams):
 
 
 class SelectParams(ChoiceParams, WritesTables):
-    """What the stage `select` reads."""
+    """Params of the stage `select`."""
 
     random_seed: RandomSeed
     decontaminate: Decontaminate

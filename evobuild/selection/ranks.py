@@ -1,7 +1,7 @@
-"""Ranks: what rows are chosen by, one metric or several, and in which direction each counts.
+"""Rank rows by one metric or several, each in its direction.
 
-A row's worth is higher the sooner it is chosen. By several metrics it is the mean of fractional ranks,
-weighted: ranks share no unit, so that a metric with a wide range does not outweigh the others.
+A row with higher worth is selected first. For several metrics, worth is the weighted mean of fractional
+ranks: ranks have no unit, so that a metric with a wide range does not dominate.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from evobuild.selection.params import Combine, Metric
 def add_worth(
     rows: pl.DataFrame, by: Mapping[Metric, float], seed: int, combine: Combine = "ranks"
 ) -> pl.DataFrame:
-    """Add `metric` and `worth`, both null where a row lacks one of the metrics.
+    """Add `metric` and `worth`, both null if a row lacks one of the metrics.
 
     metric: the value by which rows are selected; by several, the same as worth. worth: higher is sooner.
     combine: how several metrics become one: the mean of ranks, or the product of values, each to the power
@@ -33,22 +33,22 @@ def add_worth(
 
 
 def metric_values(rows: pl.DataFrame, metric: Metric, seed: int) -> pl.Series:
-    """Give the value of each row in one metric, null where it has none."""
+    """Return the value of each row in one metric; null if missing."""
     if metric == RANDOM:
-        # By each id's own hash, so that a row's luck does not depend on which others there are.
+        # A hash of each id, so that a row's value does not depend on the other rows.
         return pl.Series(metric, [draw_value(seed, "select", key) for key in rows["id"]], pl.Float64)
     return rows.select(all_metrics()[metric].expression.cast(pl.Float64).alias(metric)).to_series()
 
 
 def is_highest(metric: Metric) -> bool:
-    """Whether the highest values of a metric are kept."""
+    """Return whether higher values of a metric rank first."""
     return metric == RANDOM or all_metrics()[metric].highest
 
 
 def _mean_rank(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.Series:
-    """Mean fractional rank, 0 to 1; equal values share the mean of their ranks."""
+    """Compute the mean fractional rank, 0 to 1; equal values share the mean of their ranks."""
     found = pl.DataFrame([metric_values(rows, metric, seed) for metric in by])
-    # A row that lacks one metric takes no part in the ranks of the others.
+    # A row that lacks one metric is excluded from the ranks of all.
     whole = pl.all_horizontal(pl.col(metric).is_not_null() for metric in by)
     parts = [
         pl.when(whole).then(pl.col(metric)).rank("average", descending=not is_highest(metric)) * weight
@@ -67,5 +67,5 @@ def _product(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.Se
 
 
 def order_by_worth(rows: pl.DataFrame) -> pl.DataFrame:
-    """Sort valued rows, the one to choose first first: uncut rows, then by worth, ties by id."""
+    """Sort rows, the first to select first: uncut rows, then by worth, ties by id."""
     return rows.sort("uncut", "worth", "id", descending=[True, True, False], nulls_last=True)

@@ -1,13 +1,11 @@
-"""The selection: which rows make the data set, in steps that each say what they lose and why.
+"""Select the rows of the dataset in steps; each rejects rows with a reason.
 
-A row is read with what the selection asks for, goes through the steps that concern it alone, and stays in
-memory as a line of figures; the text of those that are chosen is read when they are written. So ten million
-rows take a few GB.
+Each batch passes the steps that concern single rows, and stays in memory as numbers; texts of selected rows
+are read when they are written. So ten million rows need a few GB.
 
-Lost are 1. rows that a person left out, 2. rows that were not answered, 3. those that share text with an
-evaluation set, 4. those that a filter stops, 5. all but the best of equal or much alike rows, 6. what is
-below the cut. Every row of the pools is in exactly one of the data set and the rejects, with the first reason
-that applied.
+The steps reject 1. rows that a person excluded, 2. rows without an answer, 3. rows that share text with an
+evaluation set, 4. rows that fail a filter, 5. all but the best of equal or similar rows, 6. rows below the
+cutoff. Every row of the pools is either in the dataset or in the rejects, with the first reason that applied.
 """
 
 from __future__ import annotations
@@ -39,20 +37,20 @@ from evobuild.selection.excluded import read_excluded_ids
 from evobuild.selection.params import Metric, Select, SelectParams
 
 COULD_BE_CHOSEN = (BELOW_THE_CUT, TOO_NEAR)
-"""Reasons of rows that got as far as the cut."""
+"""Reject reasons of rows that reached the cutoff."""
 
 AT_A_TIME = 100_000
-"""Rows that are told why they were lost."""
+"""Rejects written together, to bound the memory of their details."""
 
 Step = Callable[[pl.DataFrame], pl.DataFrame]
-"""Gives the rows that it loses: id, reason, detail."""
+"""Returns the rows that it rejects: id, reason, detail."""
 
 
 class Selection(NamedTuple):
-    """What came in, and what may not be meant.
+    """Result of the selection, and warnings.
 
-    rows_in: rows of the pools. reversed: a warning if later rounds are preferred less, else nothing.
-    dominant: likewise if most rows are of one pool. unknown: ids to leave out that no row has.
+    rows_in: rows of the pools. reversed: a warning if earlier rounds rank higher, else empty. dominant: a
+    warning if most selected rows are of one pool. unknown: excluded ids that no row has.
     """
 
     rows_in: int
@@ -62,72 +60,74 @@ class Selection(NamedTuple):
 
 
 def select_rows(params: SelectParams, sources: Sources, results: Results) -> Selection:
-    """Select rows. params: random_seed, pools, select and decontaminate.sets. results: takes all rows.
+    """Select rows. params: random_seed, pools, select and decontaminate.sets. results: receives all rows.
 
-    Raises BadInput if something that the params ask for was measured of no row.
+    Raises BadInput if params need a metric that no row has.
     """
     select, seed = params.select, params.random_seed
-    names = select.pools_read(params.pools)
-    came = _read_open(params, names, sources, results)
+    names = select.list_pools(params.pools)
+    came = _read_candidates(params, names, sources, results)
     ordered = ranks.order_by_worth(ranks.add_worth(came.open, select.by, seed, select.combine))
     came = came._replace(open=came.open.clear())
-    turned = warnings.warn_of_reversed_rounds(ordered, select, names)
-    ordered = _sift(ordered, _alike(select, names, sources, seed), results)
-    vectors_N_D = _vectors(ordered, names, sources) if select.diversity_filter else None
-    chosen = cut_by_mixture(ordered, select, results.reject, vectors_N_D).select("id", "pool", "metric")
+    turned = warnings.warn_reversed_rounds(ordered, select, names)
+    ordered = _apply_steps(ordered, _build_duplicate_filters(select, names, sources, seed), results)
+    vectors_N_D = _read_vectors(ordered, names, sources) if select.diversity_filter else None
+    chosen = select_by_mixture(ordered, select, results.reject, vectors_N_D).select("id", "pool", "metric")
     for rows in candidate_rows.chosen_batches(chosen, names, sources):
         results.extend(rows)
     return Selection(
         sum(came.rows.values()),
         reversed=turned,
-        dominant=warnings.warn_of_dominant_pool(
+        dominant=warnings.warn_dominant_pool(
             [pool for pool, rows in came.rows.items() if rows], chosen["pool"].cast(pl.String)
         ),
         unknown=came.unknown,
     )
 
 
-class _Open(NamedTuple):
-    """Rows that passed all that concerns them alone, and how many came in of each pool. unknown: as above."""
+class _Candidates(NamedTuple):
+    """Rows that passed the steps for single rows, and the rows in by pool. unknown: as in Selection."""
 
     open: pl.DataFrame
     rows: Counter[str]
     unknown: list[str]
 
 
-def _read_open(params: SelectParams, names: Sequence[str], sources: Sources, results: Results) -> _Open:
+def _read_candidates(
+    params: SelectParams, names: Sequence[str], sources: Sources, results: Results
+) -> _Candidates:
     select = params.select
     excluded = read_excluded_ids(Path(select.exclude)) if select.exclude else []
-    steps = [_leave_out(excluded), *_gates(params, sources)]
+    steps = [_exclude(excluded), *_build_row_filters(params, sources)]
     texts = ["instruction"] if filters.text_columns(select.filters) else []
-    read, unmeasured = _columns_read(select), _metrics_asked(select)
+    read, unmeasured = _list_columns(select), _list_metrics(select)
     found, counted, unknown = [], Counter[str](), set(excluded)
     for batch in candidate_rows.candidate_batches(names, sources, read, texts):
         counted[str(batch["pool"].first() or "")] += batch.height
         unmeasured = {m: key for m, key in unmeasured.items() if not batch[all_metrics()[m].column].count()}
         unknown.difference_update(batch["id"]) if unknown else None
         uncut = (pl.col("round") == SEED_ROUND) & select.keep_seeds
-        rows = _sift(batch.with_columns(uncut=uncut), steps, results)
+        rows = _apply_steps(batch.with_columns(uncut=uncut), steps, results)
         rows = rows.drop("answered", *texts)
         found.append(rows.with_columns(pl.col("round", "domain").cast(pl.Categorical)))
     _refuse_unmeasured(unmeasured, names)
-    return _Open(pl.concat(found), counted, sorted(unknown))
+    return _Candidates(pl.concat(found), counted, sorted(unknown))
 
 
-def _columns_read(select: Select) -> set[str]:
-    """Name the measured columns that a selection asks for."""
-    asked = [all_metrics()[metric] for metric in _metrics_asked(select)]
+def _list_columns(select: Select) -> set[str]:
+    """List the columns of MEASURED that a selection needs."""
+    asked = [all_metrics()[metric] for metric in _list_metrics(select)]
     return {column for metric in asked for column in (metric.column, *metric.expression.meta.root_names())}
 
 
-def _metrics_asked(select: Select) -> dict[Metric, str]:
-    """Metrics that a selection asks for, each with the key that does."""
+def _list_metrics(select: Select) -> dict[Metric, str]:
+    """List the metrics that a selection needs, each with the params key that names it."""
     asked = dict.fromkeys(filters.filter_metrics(select.filters), "select.filters")
     return asked | {metric: "select.by" for metric in select.by if metric != RANDOM}
 
 
-def _sift(rows: pl.DataFrame, steps: Iterable[Step], results: Results) -> pl.DataFrame:
-    """Take steps one after the other; give the rows that none loses."""
+def _apply_steps(rows: pl.DataFrame, steps: Iterable[Step], results: Results) -> pl.DataFrame:
+    """Apply steps in order; return the rows that no step rejects."""
     for step in steps:
         lost = step(rows)
         results.reject(lost)
@@ -135,13 +135,13 @@ def _sift(rows: pl.DataFrame, steps: Iterable[Step], results: Results) -> pl.Dat
     return rows
 
 
-def _leave_out(ids: Sequence[str]) -> Step:
+def _exclude(ids: Sequence[str]) -> Step:
     listed = pl.Series("id", ids, pl.String)
     return lambda rows: _reject(rows.filter(pl.col("id").is_in(listed.implode())), EXCLUDED)
 
 
-def _gates(params: SelectParams, sources: Sources) -> list[Step]:
-    """What a row must pass by itself."""
+def _build_row_filters(params: SelectParams, sources: Sources) -> list[Step]:
+    """Build the steps that concern single rows."""
     given = params.select.filters
 
     def unanswered(rows: pl.DataFrame) -> pl.DataFrame:
@@ -163,8 +163,8 @@ def _contaminated(params: SelectParams, sources: Sources) -> Step:
     return lambda rows: _reject(rows.join(hits, on="id"), "contaminated", "hit")
 
 
-def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) -> list[Step]:
-    """What a row must not be to a better one."""
+def _build_duplicate_filters(select: Select, names: Sequence[str], sources: Sources, seed: int) -> list[Step]:
+    """Build the steps that reject a row because of its similarity to a better one."""
     near, similarity = select.deduplicate.near, select.deduplicate.embedding
     steps: list[Step] = [deduplicate.find_exact_duplicates] if select.deduplicate.exact else []
     if near is not None:
@@ -178,27 +178,31 @@ def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) ->
 
         steps.append(nearly)
     if similarity is not None or select.diversity_filter is not None:
-        steps.append(lambda rows: _reject(_without_vector(rows, names, sources), "no embedding"))
+        steps.append(lambda rows: _reject(_find_unembedded(rows, names, sources), "no embedding"))
     if similarity is not None:
         steps.append(
             lambda rows: deduplicate.find_embedding_duplicates(
-                rows, _vectors(rows, names, sources), similarity
+                rows, _read_vectors(rows, names, sources), similarity
             )
         )
     return steps
 
 
-def cut_by_mixture(
+def select_by_mixture(
     rows: pl.DataFrame,
     select: Select,
     reject: Callable[[pl.DataFrame], None] = lambda lost: None,
     vectors_N_D: np.ndarray | None = None,
 ) -> pl.DataFrame:
-    """Cut ordered rows by the mixture; give the rows kept.
+    """Select ordered rows by the mixture; return the selected rows.
 
-    rows: id, round, domain, uncut, metric, in order of worth. reject: takes those that are lost, some at a
-    time: id, reason, detail. vectors_N_D: embeddings of the rows, for the diversity filter. At least one row
-    is kept where any can be chosen.
+    Args:
+        rows: id, round, domain, uncut, metric, in order of worth.
+        reject: receives the other rows in batches: id, reason, detail.
+        vectors_N_D: embeddings of the rows, for the diversity filter.
+
+    Returns:
+        At least one row if any can be selected.
     """
     rows = mixture.plan_mixture(rows, select)
     if vectors_N_D is None or select.diversity_filter is None:
@@ -210,7 +214,7 @@ def cut_by_mixture(
             vectors_N_D, 1 - select.diversity_filter, rows["part"].to_numpy(), quotas
         )
         rows = rows.with_columns(kept=pl.Series(choice.kept))
-        near = deduplicate.rows_too_near(rows, choice, TOO_NEAR)
+        near = deduplicate.list_too_near(rows, choice, TOO_NEAR)
     last = rows.filter("kept").group_by("part").agg(last=pl.col("metric").last())
     below = rows.filter(~pl.col("kept")).select("id", "part", "metric")
     if near is not None:
@@ -228,26 +232,26 @@ def _reject(rows: pl.DataFrame, reason: str, detail: str | None = None) -> pl.Da
     return rows.select("id", reason=pl.lit(reason), detail=said)
 
 
-def _vectors(rows: pl.DataFrame, names: Sequence[str], sources: Sources) -> np.ndarray:
+def _read_vectors(rows: pl.DataFrame, names: Sequence[str], sources: Sources) -> np.ndarray:
     return candidate_rows.read_embeddings(names, sources.embeddings, rows["id"])
 
 
-def _without_vector(rows: pl.DataFrame, names: Sequence[str], sources: Sources) -> pl.DataFrame:
-    missing_N = np.isnan(_vectors(rows, names, sources)[:, 0])
+def _find_unembedded(rows: pl.DataFrame, names: Sequence[str], sources: Sources) -> pl.DataFrame:
+    missing_N = np.isnan(_read_vectors(rows, names, sources)[:, 0])
     if rows.height and missing_N.all():
         raise BadInput(
             f"no row of {', '.join(names)} has an embedding, which select.diversity_filter and "
-            "select.deduplicate.embedding compare; set models.embedder, or both to null"
+            "select.deduplicate.embedding need; set models.embedder, or both to null"
         )
     return rows.filter(pl.Series(missing_N))
 
 
 def _refuse_unmeasured(asked: Mapping[Metric, str], names: Sequence[str]) -> None:
-    """Say that something which is asked for was measured of no row at all. asked: by which key."""
+    """Raise BadInput if params need a metric that no row has. asked: params key by metric."""
     for metric, key in asked.items():
         advice = (
             f"see {all_metrics()[metric].switch}, or choose" if all_metrics()[metric].switch else "choose"
         )
         raise BadInput(
-            f"{key} asks for {metric}, but no row of {', '.join(names)} has one; {advice} by another metric"
+            f"{key} needs {metric}, but no row of {', '.join(names)} has one; {advice} by another metric"
         )

@@ -1,4 +1,4 @@
-"""What may not be meant by a selection: early rounds before later ones, or one pool above all others."""
+"""Warn about unexpected selections: earlier rounds ranked before later ones, or one dominant pool."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from evobuild.core.measures import RANDOM
 from evobuild.selection.params import Select
 
 
-def warn_of_reversed_rounds(rows: pl.DataFrame, select: Select, names: Sequence[str]) -> list[str]:
-    """Say so if what rows are chosen by falls from each round to the next, in the mean.
+def warn_reversed_rounds(rows: pl.DataFrame, select: Select, names: Sequence[str]) -> list[str]:
+    """Warn if the mean of the ranking metric falls from each round to the next.
 
-    rows: those that can be chosen, with round, metric and worth. names: of the pools, in their order.
-    Instance: ["select.by ic_ifd prefers earlier rounds: its mean is 0.61 in r1, 0.52 in r2; …"]
+    rows: candidates with round, metric and worth. names: of the pools, in their order.
+    Example: ["select.by ic_ifd prefers earlier rounds: its mean is 0.61 in r1, 0.52 in r2; …"]
     """
     if RANDOM in select.by:
         return []
@@ -33,10 +33,10 @@ def warn_of_reversed_rounds(rows: pl.DataFrame, select: Select, names: Sequence[
     ]
 
 
-def warn_of_dominant_pool(pools: Sequence[str], chosen: pl.Series) -> list[str]:
-    """Say so if more than half of the chosen rows are of one pool, of several that have rows.
+def warn_dominant_pool(pools: Sequence[str], chosen: pl.Series) -> list[str]:
+    """Warn if more than half of the selected rows are of one pool, where several have rows.
 
-    pools: those that have. chosen: the pool of each row that was chosen.
+    pools: pools with rows. chosen: the pool of each selected row.
     """
     if chosen.is_empty() or len(pools) < 2:
         return []

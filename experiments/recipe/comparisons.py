@@ -13,7 +13,7 @@ import polars as pl
 from evobuild.cli import stored_answers
 from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
 from evobuild.core.params import load_params
-from evobuild.evaluation.params import made_benchmarks
+from evobuild.evaluation.params import build_benchmarks
 from evobuild.process.terminal import log
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import Finished, labelled
@@ -53,7 +53,7 @@ class Comparison:
 def _judged(one: Outs, other: Outs) -> Iterator[pl.DataFrame]:
     """What is said of each model that both tuned."""
     params = load_params(one.path("params.yaml"), stored_answers.Params)
-    made = made_benchmarks(params.evaluate.benchmarks, params.random_seed)
+    made = build_benchmarks(params.evaluate.benchmarks, params.random_seed)
     for model in params.evaluate.models:
         table = f"data/evaluation/{model}.parquet"
         answers = {"one": one.table(table, EVALUATION), "other": other.table(table, EVALUATION)}

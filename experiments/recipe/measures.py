@@ -15,7 +15,7 @@ from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import OF_BRANCHES, file_stem
 from evobuild.evolution import token_probability
 from evobuild.reporting.funnel import branch_funnel
-from evobuild.selection import candidate_rows, compare
+from evobuild.selection import candidate_rows, selection_metrics
 from evobuild.selection.params import Metric
 from evobuild.text import words
 from experiments.recipe.outs import Outs
@@ -129,7 +129,7 @@ def _cuts(outs: Outs) -> pl.DataFrame:
     for share in SHARES:
         given = outs.params.select.model_copy(update={"share": share, "count": None, "weights": {}})
         chosen: dict[str, pl.Series] = {
-            metric: compare.choose_by_metric(rows, metric, given) for metric in CUT_BY
+            metric: selection_metrics.choose_by_metric(rows, metric, given) for metric in CUT_BY
         }
         for metric, ids in {ALL: rows["id"], **chosen}.items():
             own = table.filter(pl.col("id").is_in(ids.implode()))

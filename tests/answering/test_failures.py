@@ -15,11 +15,11 @@ def test_the_table_of_responses_is_as_large_as_it_is_said_to_be():
 
 @pytest.mark.parametrize("response", RESPONSES, ids=lambda response: repr(response.text[:40]))
 def test_a_response_fails_by_the_rules_that_are_asked_for(response):
-    assert failures.response_failure(response.text) == response.auto_evol
-    assert failures.response_failure(response.text, ["wizardlm"]) == response.wizardlm
-    both = failures.response_failure(response.text, ["auto_evol", "wizardlm"])
+    assert failures.find_response_failure(response.text) == response.auto_evol
+    assert failures.find_response_failure(response.text, ["wizardlm"]) == response.wizardlm
+    both = failures.find_response_failure(response.text, ["auto_evol", "wizardlm"])
     assert both == (response.auto_evol or response.wizardlm)
-    assert failures.response_failure(response.text, []) is None
+    assert failures.find_response_failure(response.text, []) is None
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_a_response_fails_by_the_rules_that_are_asked_for(response):
     ],
 )
 def test_a_reply_is_unusable_by_its_error_its_finish_or_its_emptiness(given, reason):
-    assert failures.reply_failure(given) == reason
+    assert failures.find_reply_failure(given) == reason

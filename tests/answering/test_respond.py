@@ -168,9 +168,12 @@ def test_a_template_of_ones_own_is_given_the_row(row, engine, tmp_path, monkeypa
             "unknown prompt 'prompts/respond/none.jinja'; choose from: plain, paper",
         ),
         ("prompts/evolve/e0.jinja", "unknown prompt 'prompts/evolve/e0.jinja'; choose from: plain, paper"),
-        ("prompts/respond/../evolve/e0.jinja", "in prompts/respond/, where this file is not"),
-        (str(Path("prompts/respond/paper.jinja").resolve()), "in prompts/respond/, where this file is not"),
-        ("prompts/respond", "in prompts/respond/, where this file is not"),
+        ("prompts/respond/../evolve/e0.jinja", "in prompts/respond/, which does not contain this file"),
+        (
+            str(Path("prompts/respond/paper.jinja").resolve()),
+            "in prompts/respond/, which does not contain this file",
+        ),
+        ("prompts/respond", "in prompts/respond/, which does not contain this file"),
     ],
 )
 def test_a_template_elsewhere_is_refused(prompt, said):

@@ -155,7 +155,7 @@ def test_selection_takes_the_best_by_what_was_measured() -> None:
     assert found.rows["mark"].to_list() == best["mark"].to_list()
     worst = evobuild.select(scored, by="perplexity", count=2, deduplicate={"near": None})
     assert worst.rows["loss_q"].to_list() == scored["loss_q"].sort().head(2).to_list()
-    with pytest.raises(evobuild.UserError, match=r"asks for difficulty, but no row of r0 has one"):
+    with pytest.raises(evobuild.UserError, match=r"needs difficulty, but no row of r0 has one"):
         evobuild.select(scored, by="difficulty")
 
 

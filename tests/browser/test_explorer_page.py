@@ -112,7 +112,7 @@ def test_it_opens_on_the_selected_rows_best_first_below_a_short_head(page, tmp_p
 
 
 def test_a_method_is_shown_by_its_step(page, tmp_path):
-    method = methods.initial_method("e0")
+    method = methods.render_initial_method("e0")
     name = method_operation(method)
     rows = [trees.row("a-r0"), trees.row("a-r1", "a-r0", operation=name)]
     where = trees.write(tmp_path, rows, {}, {}, ("a-r1",))

@@ -14,7 +14,7 @@ from evobuild import __main__ as command
 from evobuild.core import metrics, tables
 from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
 from evobuild.evaluation import params as evaluation
-from evobuild.evaluation.benchmark import Benchmark, Settings, check_mean
+from evobuild.evaluation.benchmark import Benchmark, Settings, average_check
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,10 +27,10 @@ class Sums(Benchmark[Settings]):
     def read_items(self):
         raise NotImplementedError
 
-    asks = score = read_items
+    next_requests = score_items = read_items
 
-    def figures(self, rows):
-        return super().figures(rows) | {"checked": check_mean(rows, "check")}
+    def compute_metrics(self, rows):
+        return super().compute_metrics(rows) | {"checked": average_check(rows, "check")}
 
 
 class Loss(Sums):
@@ -41,8 +41,11 @@ class Loss(Sums):
 class Uncorrected(Sums):
     """Its headline needs what is not there."""
 
-    def figures(self, rows):
-        return {"plain": super().figures(rows)["accuracy"], "again": super().figures(rows)["accuracy"]}
+    def compute_metrics(self, rows):
+        return {
+            "plain": super().compute_metrics(rows)["accuracy"],
+            "again": super().compute_metrics(rows)["accuracy"],
+        }
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_a_selected_row_is_told_from_the_seed_to_the_data_set(clone, capsys):
 def test_the_prompt_is_the_one_that_was_asked(clone, capsys):
     row = selected("r1")
     seed = next(iterate_instructions(table("rounds/r0.parquet").filter(id=row["seed_id"])))
-    prompt = auto.plan_by_method(methods.initial_method("e0"))(seed).prompt
+    prompt = auto.plan_by_method(methods.render_initial_method("e0"))(seed).prompt
     assert f"  prompt, rendered from prompts/evolve/e0.jinja\n{barred(prompt)}\n" in explain(
         capsys, row["id"]
     )
@@ -419,7 +419,7 @@ def test_texts_can_neither_steer_the_terminal_nor_pass_for_what_is_said_of_them(
 
 @pytest.mark.parametrize("text", ["data/method.txt", "prompts/evolve/own.txt", "a candidate", "nowhere"])
 def test_the_method_is_found_by_its_hash_wherever_it_lies(clone, capsys, text):
-    method = methods.with_instruction_slot("Another method.\n{instruction}")
+    method = methods.normalise_slot("Another method.\n{instruction}")
     row = selected("r1")
     operation = pl.when(pl.col("id") == row["id"]).then(pl.lit(f"method-{methods.method_digest(method)}"))
     tables.write(

@@ -18,7 +18,7 @@ from evobuild.core import machine
 from evobuild.core.chat import Message
 from evobuild.evaluation import judge as judging
 from evobuild.evaluation import params as evaluation
-from evobuild.evaluation.benchmark import Answer, Ask, Benchmark, Item, Scored, Settings, user
+from evobuild.evaluation.benchmark import Answer, Benchmark, Item, ModelRequest, Scored, Settings, user_chat
 from evobuild.evaluation.judge import Question
 
 ROOT = Path(__file__).parents[2]
@@ -30,10 +30,12 @@ class Once(Benchmark[Settings]):
     def read_items(self):
         return [Item(line, "", {}) for line in Path(self.items_file).read_text().split()]
 
-    def asks(self, item, replies):
-        return () if replies else (Ask(user(f"{self.name} {item.id}"), self.settings.sampling(1)),)
+    def next_requests(self, item, replies):
+        return (
+            () if replies else (ModelRequest(user_chat(f"{self.name} {item.id}"), self.settings.sampling(1)),)
+        )
 
-    def score(self, answers, tools):
+    def score_items(self, answers, tools):
         for answer in answers:
             yield Scored(answer.item, "", answer.replies[0].text, 1.0)
 
@@ -41,10 +43,10 @@ class Once(Benchmark[Settings]):
 class Twice(Once):
     """A second turn after a reply to the first."""
 
-    def asks(self, item, replies):
-        return super().asks(item, ()) if len(replies) < 2 else ()
+    def next_requests(self, item, replies):
+        return super().next_requests(item, ()) if len(replies) < 2 else ()
 
-    def most_asks(self, item):
+    def max_requests(self, item):
         return 2
 
 
@@ -53,7 +55,7 @@ class Judged(Once):
 
     needs = frozenset({"judge"})
 
-    def score(self, answers: list[Answer], tools):
+    def score_items(self, answers: list[Answer], tools):
         questions = [
             Question(answer.item.id, (Message("user", f"judge {answer.item.id}"),)) for answer in answers
         ]
@@ -113,7 +115,7 @@ def test_what_is_stored_is_counted_and_then_all_is_exact(here, engine):
         ("evaluate", f"judged {item}", Once("judged", Settings(), 1).settings.sampling(1)) for item in "abc"
     ]
     with Model(ChatModel("openai", "m")) as model:
-        list(model.generate(Request(text, kind, user(text), sampling) for kind, text, sampling in asks))
+        list(model.generate(Request(text, kind, user_chat(text), sampling) for kind, text, sampling in asks))
     # The model's replies are there, the judge's are not: these are bounded, and none is taken for unreadable.
     found = estimate()
     assert (found.calls, found.most.calls, found.exact) == (3 + 3, 3 + 3 * 3, False)
@@ -204,13 +206,13 @@ def test_a_question_that_is_only_counted_is_not_asked_again(here):
     with planning.counting_calls() as usages, Model(ChatModel("openai", "j"), "judge") as model:
         settings = judging.JudgeSettings(Sampling(), retries=2, unparsed=0.0)
         judge = judging.Judge(model, settings)
-        found = judge.judge("b", [Question("1", user("Which?"))], lambda reply: None)
+        found = judge.judge("b", [Question("1", user_chat("Which?"))], lambda reply: None)
     assert found["1"].value is None and usages[0].total("calls") == 1
 
 
 def test_most_calls_are_of_the_items_that_are_drawn(here):
     here(twice={"limit": 2}, judged={})
     given = load_all_params().evaluate.benchmarks
-    found = count_benchmark_calls(evaluation.made_benchmarks(given, 1))
+    found = count_benchmark_calls(evaluation.build_benchmarks(given, 1))
     assert (found.calls.most, found.questions, found.asked) == (4 + 3, 3, 2 + 3)
     assert (found.by_replies, found.unknown) == (True, ())

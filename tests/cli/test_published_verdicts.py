@@ -174,7 +174,7 @@ def test_the_first_ten_differences_stand_side_by_side(compare, monkeypatch):
         ({}, [], "published.jsonl:1: the verdict is"),
         ("nan", [], "published.jsonl:1: the verdict is"),
         ([1, 0], [], "published.jsonl:1: 2 verdicts on the item '0', which has 1 of ours"),
-        (1, ["--check", "box"], "--check box: no reply has this check; those are accuracy, boxed, disagree"),
+        (1, ["--check", "box"], "--check box: unknown check; choose from: accuracy, boxed, disagree"),
         (1, ["--verdict", "right"], "published.jsonl:1: 'right' is missing; expected a verdict"),
         (1, ["--verdict", "", "--check", "boxed"], "--check names what --verdict is compared with"),
     ],

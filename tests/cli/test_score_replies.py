@@ -1,4 +1,4 @@
-"""`score-replies`: figures of replies that were written elsewhere, and what is no reply to anything."""
+"""`score_items-replies`: figures of replies that were written elsewhere, and what is no reply to anything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from judges import FakeModel
 from evobuild.__main__ import main
 from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.evaluation import benchmarks
-from evobuild.evaluation.benchmark import Ask, Benchmark, Item, Scored, last_prompt, user
+from evobuild.evaluation.benchmark import Benchmark, Item, ModelRequest, Scored, last_message, user_chat
 from evobuild.evaluation.judge import Question
 from evobuild.models import client
 from evobuild.sandbox import choice
@@ -161,14 +161,16 @@ class TwoTurns(Benchmark):
     def read_items(self):
         return [Item("a", "", {}), Item("b", "", {})]
 
-    def asks(self, item, replies):
+    def next_requests(self, item, replies):
         return (
-            () if len(replies) == 2 else (Ask(user(f"{item.id}{len(replies)}"), self.settings.sampling(1)),)
+            ()
+            if len(replies) == 2
+            else (ModelRequest(user_chat(f"{item.id}{len(replies)}"), self.settings.sampling(1)),)
         )
 
-    def score(self, answers, tools):
+    def score_items(self, answers, tools):
         questions = [
-            Question(f"{answer.item.id}/{turn}", user(answer.replies[turn - 1].text))
+            Question(f"{answer.item.id}/{turn}", user_chat(answer.replies[turn - 1].text))
             for answer in answers
             for turn in (1, 2)
         ]
@@ -178,7 +180,7 @@ class TwoTurns(Benchmark):
         for answer in answers:
             for turn, (ask, reply) in enumerate(zip(answer.asks, answer.replies, strict=True), 1):
                 value, text = judged[f"{answer.item.id}/{turn}"]
-                yield Scored(answer.item, last_prompt(ask), reply.text, value, part=turn, judgment=text)
+                yield Scored(answer.item, last_message(ask), reply.text, value, part=turn, judgment=text)
 
 
 @pytest.fixture

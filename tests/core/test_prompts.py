@@ -10,7 +10,7 @@ from runaways import RUNAWAYS
 from evobuild.core import prompts
 from evobuild.core.errors import BadInput
 from evobuild.core.template_bounds import Bounds
-from evobuild.evolution.declared_operations import operation_names, read_operation
+from evobuild.evolution.declared_operations import list_operations, read_operation
 from evobuild.training.params import SHIPPED
 
 ROW = {
@@ -23,7 +23,7 @@ STEPS = {name: "some words" for name in ("tag_compress", "tag_expand", "parts_ta
 VALUES = {
     **{
         template: ROW | {name: STEPS[name] for name in operation.traits.steps[:number]}
-        for operation in map(read_operation, operation_names())
+        for operation in map(read_operation, list_operations())
         for number, template in enumerate(operation.templates)
     },
     "evolve/e0.jinja": {},

@@ -111,7 +111,7 @@ def asked(model: ChatModel, own: Path, task: str, **settings: Any) -> tuple[LMEv
 def figures(made: LMEval, found: Evaluation) -> dict[str, float]:
     return {
         name: figure["total"].sum() / figure["weight"].sum()
-        for name, figure in made.figures(found.rows).items()
+        for name, figure in made.compute_metrics(found.rows).items()
     }
 
 
@@ -248,8 +248,8 @@ def test_prompts_of_mmlu_and_ceval_are_the_library_s(tmp_path: Path) -> None:
         theirs = LMEval(f"lm_eval:own_{name}", LMEvalSettings(include_path=str(tmp_path)), 1)
         settings = settings.model_copy(update={"items": str(root / f"{name}.jsonl"), "subjects": [subject]})
         ours = kind(name, settings, 1)
-        own_asks = [ours.asks(item, ()) for item in ours.read_items()]
-        their_asks = [theirs.asks(item, ()) for item in theirs.read_items()]
+        own_asks = [ours.next_requests(item, ()) for item in ours.read_items()]
+        their_asks = [theirs.next_requests(item, ()) for item in theirs.read_items()]
         assert [[(ask.messages, ask.continuation) for ask in each] for each in own_asks] == [
             [(ask.messages, ask.continuation) for ask in each] for each in their_asks
         ]

@@ -21,7 +21,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from evobuild.core.chat import Request, Sampling
 from evobuild.core.uri import ChatModel
-from evobuild.evaluation.benchmark import Ask, Benchmark, Tools, plain_text
+from evobuild.evaluation.benchmark import Benchmark, ModelRequest, Tools, raw_prompt
 from evobuild.evaluation.benchmarks.ceval import CEval, CEvalSettings
 from evobuild.evaluation.benchmarks.lm_eval import LMEval, LMEvalSettings
 from evobuild.evaluation.benchmarks.mmlu import MMLU
@@ -109,7 +109,7 @@ class Peer:
     chat: ChatModel
     library: HFLM
 
-    def likelihoods(self, asks: Sequence[Ask]) -> list[float]:
+    def likelihoods(self, asks: Sequence[ModelRequest]) -> list[float]:
         """What the library makes of what is asked."""
         requests = [
             Instance("loglikelihood", {}, (ask.messages[0].content, ask.continuation), number)
@@ -246,7 +246,7 @@ def test_letters_of_mmlu_and_ceval_have_the_library_s_likelihoods(
     assert found.rejects.height == 0
     ours = {row["item"]: [check["value"] for check in row["checks"][:4]] for row in found.rows.to_dicts()}
     for item in benchmark.read_items():
-        wanted = peer.likelihoods(benchmark.asks(item, ()))
+        wanted = peer.likelihoods(benchmark.next_requests(item, ()))
         assert ours[item.id] == pytest.approx(wanted, abs=2e-4), item.id
 
 
@@ -256,7 +256,9 @@ def test_a_published_model_that_merges_seams_has_the_library_s_likelihoods(tmp_p
     with gzip.open(Path(str(REAL)) / "oracles/multiple_choice/stories260K.json.gz", "rt") as file:
         prompts = [row["prompt"] for task in json.load(file).values() for row in task["rows"]]
     asks = [
-        Ask(plain_text(prompt), Sampling(), f" {letter}", cut=True) for prompt in prompts for letter in "ABCD"
+        ModelRequest(raw_prompt(prompt), Sampling(), f" {letter}", cut=True)
+        for prompt in prompts
+        for letter in "ABCD"
     ]
     requests = [
         Request(str(number), "evaluate", ask.messages, ask.sampling, continuation=ask.continuation, cut=True)

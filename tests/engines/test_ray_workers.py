@@ -54,7 +54,7 @@ def test_scores_are_those_of_one_process_to_the_last_digit(ray: Any, settings: C
     for text in ("", RAY):
         settings(text)
         with Scorer(Weights(str(tiny.folder())), given) as scorer:
-            found.append(sorted(scorer.score(rows)))
+            found.append(sorted(scorer.score_rows(rows)))
     assert found[0] == found[1] and len(found[0]) == len(rows)
 
 

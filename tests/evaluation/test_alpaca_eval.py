@@ -23,9 +23,14 @@ from evobuild.evaluation.benchmarks.alpaca_eval import (
     AlpacaEvalSettings,
     length_control,
 )
-from evobuild.evaluation.benchmarks.alpaca_eval.length_control import Row, Sample, fitted, length_controlled
-from evobuild.evaluation.benchmarks.alpaca_eval.preference import read_letter, read_weighted
-from evobuild.evaluation.statistics import estimate
+from evobuild.evaluation.benchmarks.alpaca_eval.length_control import (
+    FitSample,
+    JudgedAnswer,
+    fit_weights,
+    predict_length_controlled,
+)
+from evobuild.evaluation.benchmarks.alpaca_eval.preference import read_letter, read_probability
+from evobuild.evaluation.statistics import estimate_metric
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")
 OURS = "data/raw/benchmarks/alpaca_eval.jsonl"
@@ -70,7 +75,7 @@ def told(*positions, text=None, reasoning=""):
     ],
 )
 def test_a_preference_is_the_share_of_the_second_letter(given, share):
-    assert read_weighted(given) == (share if share is None else pytest.approx(share))
+    assert read_probability(given) == (share if share is None else pytest.approx(share))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +129,7 @@ def test_it_is_said_once_why_there_is_no_length_controlled_rate(capsys):
     rows, _ = judged(bench(), prefer("Ours."))
     figure_values(bench(), rows)
     said = capsys.readouterr().err
-    assert said.count("lc_win_rate is left out") == 1
+    assert said.count("skipping lc_win_rate") == 1
     assert "4 of 4 instructions are not AlpacaEval's" in said
     judged(bench(length_controlled=False), prefer("Ours."))
     assert capsys.readouterr().err == ""
@@ -165,7 +170,7 @@ def test_what_the_judge_does_not_say_is_unknown_and_in_no_rate():
     assert rows["score"].null_count() == 1
     found = figure_values(bench(), rows)
     assert found["win_rate"] == pytest.approx(0.9) and found["unparsed"] == 0.25
-    with pytest.raises(UserError, match="4 of 4 replies of the judge cannot be read"):
+    with pytest.raises(UserError, match="4 of 4 judge replies cannot be parsed"):
         judged(bench(), lambda _: told({"Well": 1.0}), unparsed=0.2)
 
 
@@ -207,9 +212,9 @@ def test_the_headline_is_length_controlled_where_it_can_be():
 
 def known_rows(preferences, lengths):
     """Rows for the first known instructions; these are named by their hashes."""
-    keys = list(length_control.published().difficulties)
+    keys = list(length_control.load_published().difficulties)
     return [
-        Row(key, *each, 1000.0)
+        JudgedAnswer(key, *each, 1000.0)
         for key, each in zip(keys, zip(preferences, lengths, strict=True), strict=False)
     ]
 
@@ -224,25 +229,25 @@ def test_a_model_that_wins_by_length_alone_loses_by_it(hashed):
     numbers = np.random.default_rng(1)
     lengths = numbers.integers(200, 3000, 805)
     longer = 1 / (1 + np.exp(-(lengths - 1000) / 300))
-    found = length_controlled(known_rows(longer, lengths))
+    found = predict_length_controlled(known_rows(longer, lengths))
     assert 100 * longer.mean() > 65 and 40 < 100 * found.mean() < 60
-    same = length_controlled(known_rows([0.7] * 805, [1000] * 805))
+    same = predict_length_controlled(known_rows([0.7] * 805, [1000] * 805))
     assert 100 * same.mean() == pytest.approx(70, abs=2.5)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.5])
 @pytest.mark.parametrize("count", [1, 2, 805])
 def test_any_answers_give_shares(hashed, value, count):
-    found = length_controlled(known_rows([value] * count, range(count)))
+    found = predict_length_controlled(known_rows([value] * count, range(count)))
     assert found.shape == (count,) and np.isfinite(found).all() and 0 <= found.min() <= found.max() <= 1
 
 
 def test_the_fit_is_where_no_weight_can_be_bettered():
     numbers = np.random.default_rng(2)
     rows, gamed = numbers.normal(size=(50, 3)), numbers.normal(size=(20, 3))
-    sample = Sample(rows, numbers.random(50), gamed, numbers.normal(size=3))
+    sample = FitSample(rows, numbers.random(50), gamed, numbers.normal(size=3))
     for strength in (0.01, 0.3, 2.78, 1e4):
-        weights = fitted(sample, strength, np.zeros(3))
+        weights = fit_weights(sample, strength, np.zeros(3))
 
         def total(weights, strength=strength):
             return length_control._loss(sample, weights) + np.abs(weights).sum() / strength
@@ -262,7 +267,7 @@ def official():
 
 
 def official_rows(model):
-    """The table that `score` gives, of a published model."""
+    """The table that `score_items` gives, of a published model."""
     given = leaderboard()
     checks = [
         [{"name": "length", "value": float(own)}, {"name": "reference_length", "value": float(other)}]
@@ -283,7 +288,8 @@ def test_published_win_rates_come_out_length_controlled_ones_too():
     for model in leaderboard()["models"].values():
         rows, wanted = official_rows(model), model["expected"]
         figures = {
-            name: estimate(each, 100, 1) for name, each in bench(strength=model["C"]).figures(rows).items()
+            name: estimate_metric(each, 100, 1)
+            for name, each in bench(strength=model["C"]).compute_metrics(rows).items()
         }
         for figure in ("win_rate", "discrete_win_rate"):
             assert 100 * figures[figure].value == pytest.approx(wanted[figure], abs=1e-6)
@@ -319,7 +325,7 @@ def test_real_token_probabilities_give_the_published_preferences():
         tops = [[token, *token["top_logprobs"]] for token in content]
         texts = tuple(tuple(top["token"] for top in position) for position in tops)
         logprobs = tuple(tuple(top["logprob"] for top in position) for position in tops)
-        share = read_weighted(Reply("", (Choice(texts[0][0], "length", 1, logprobs, "", texts),), 7))
+        share = read_probability(Reply("", (Choice(texts[0][0], "length", 1, logprobs, "", texts),), 7))
         preference = float(each["preference"]) - 1
         # Which output stood first is not told.
         assert min(abs(share - preference), abs(1 - share - preference)) < 1e-6

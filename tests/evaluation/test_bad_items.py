@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evobuild.core.errors import BadInput, MissingExtra
-from evobuild.evaluation.benchmark import drawn_items
+from evobuild.evaluation.benchmark import sample_items
 from evobuild.evaluation.benchmarks import BENCHMARKS, benchmark_class
 
 ITEMS = Path("data/raw/benchmarks")
@@ -43,9 +43,9 @@ def test_an_item_of_any_shape_is_read_or_refused_in_words(name: str, tmp_path: P
         file.write_text(f"{json.dumps(strange)}\n", encoding="utf-8")
         benchmark = kind(name, kind.settings_type(items=str(file)), 1)
         try:
-            for item in drawn_items(benchmark.read_items(), 1, 1):
-                asks = benchmark.asks(item, ())
-                assert len(asks) <= benchmark.most_asks(item) and benchmark.most_questions(item) >= 0
+            for item in sample_items(benchmark.read_items(), 1, 1):
+                asks = benchmark.next_requests(item, ())
+                assert len(asks) <= benchmark.max_requests(item) and benchmark.max_judge_calls(item) >= 0
         except BadInput as error:
             refused += 1
             assert len(str(error).splitlines()) <= 2 and "items.jsonl" in str(error)

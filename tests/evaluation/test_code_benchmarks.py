@@ -14,7 +14,7 @@ from evobuild import sandbox
 from evobuild.__main__ import main
 from evobuild.cli.pass_at_k import Sample, read_problems, read_samples, score_samples
 from evobuild.core.errors import BadInput
-from evobuild.evaluation.code_benchmarks import examine, pass_at_k
+from evobuild.evaluation.code_benchmarks import estimate_pass_at_k, examine_programs
 from evobuild.sandbox import choice
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")
@@ -51,20 +51,20 @@ def raises(kind):
     [(5, 0, 1, 0.0), (5, 5, 5, 1.0), (4, 1, 1, 0.25), (4, 1, 2, 0.5), (4, 2, 2, 5 / 6), (3, 1, 3, 1.0)],
 )
 def test_pass_at_k_by_hand(samples, passed, k, chance):
-    assert pass_at_k(samples, passed, k) == pytest.approx(chance)
+    assert estimate_pass_at_k(samples, passed, k) == pytest.approx(chance)
 
 
 def test_pass_at_k_is_the_share_of_draws_that_hold_a_passing_sample():
     for samples, passed, k in itertools.product(range(1, 7), range(7), range(1, 7)):
         if passed <= samples >= k:
             draws = list(itertools.combinations([1] * passed + [0] * (samples - passed), k))
-            assert pass_at_k(samples, passed, k) == pytest.approx(sum(map(any, draws)) / len(draws))
+            assert estimate_pass_at_k(samples, passed, k) == pytest.approx(sum(map(any, draws)) / len(draws))
 
 
 @pytest.mark.parametrize(("samples", "passed", "k"), [(3, 4, 1), (3, -1, 1), (3, 1, 4), (3, 1, 0)])
 def test_pass_at_k_of_nothing_is_an_error(samples, passed, k):
     with pytest.raises(ValueError, match="undefined"):
-        pass_at_k(samples, passed, k)
+        estimate_pass_at_k(samples, passed, k)
 
 
 def test_a_score_is_the_mean_over_problems_not_over_samples():
@@ -93,8 +93,8 @@ def problems(tmp_path):
 
 def passed(problems, *completions):
     (problem,) = problems.values()
-    exams = [problem.exam(str(place), problem.prompt + text) for place, text in enumerate(completions)]
-    return [verdict.passed for verdict in examine(exams, LIMITS)]
+    exams = [problem.make_exam(str(place), problem.prompt + text) for place, text in enumerate(completions)]
+    return [verdict.passed for verdict in examine_programs(exams, LIMITS)]
 
 
 @isolated
@@ -223,5 +223,5 @@ def test_the_command_scores_harmful_and_right_samples(tmp_path, capsys):
 )
 def test_known_solutions_pass(file, every):
     found = list(read_problems(Path(REAL) / file).values())[::every]
-    exams = [each.exam(str(place), each.prompt + each.canonical) for place, each in enumerate(found)]
-    assert all(verdict.passed for verdict in examine(exams, LIMITS))
+    exams = [each.make_exam(str(place), each.prompt + each.canonical) for place, each in enumerate(found)]
+    assert all(verdict.passed for verdict in examine_programs(exams, LIMITS))

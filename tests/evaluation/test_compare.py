@@ -9,12 +9,12 @@ from sums import MODEL, Sums
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
 from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
-from evobuild.evaluation import compare
+from evobuild.evaluation import model_comparison
 from evobuild.evaluation.benchmark import Settings
 from evobuild.evaluation.judge import Judge, JudgeSettings
 from evobuild.models.client import Model
 
-DRAWN = compare.Resampling(500, 1)
+DRAWN = model_comparison.Resampling(500, 1)
 SUMS = Sums("sums", Settings(), 1)
 
 
@@ -31,18 +31,18 @@ def evaluation(model, scores, parts=1, prompt="What is {}?"):
 
 
 def measured(**evaluations):
-    return compare.measure_all([SUMS], evaluations)
+    return model_comparison.compute_all_metrics([SUMS], evaluations)
 
 
 def test_figures_are_means_over_items_with_their_units():
     one = evaluation("one", {"i0": 1.0, "i1": 0.0, "i2": None, "i3": 1.0})
-    figures = compare.figures_table(measured(one=one), DRAWN)
+    figures = model_comparison.metrics_table(measured(one=one), DRAWN)
     (row,) = figures.iter_rows(named=True)
     assert (row["model"], row["benchmark"], row["figure"], row["headline"]) == ("one", "sums", "score", True)
     # An unknown score is no 0.
     assert (row["value"], row["units"]) == (0.666667, 3)
     assert 0 < row["low"] < row["value"] < row["high"] <= 1
-    assert compare.evaluation_metrics(figures)["one"]["sums"]["score"] == {
+    assert model_comparison.metrics_by_model(figures)["one"]["sums"]["score"] == {
         "value": 0.666667,
         "standard_error": row["error"],
         "low": row["low"],
@@ -54,7 +54,7 @@ def test_figures_are_means_over_items_with_their_units():
 def test_models_are_compared_on_the_items_that_both_answered():
     one = evaluation("one", {"i0": 1.0, "i1": 1.0, "i2": 0.0})
     other = evaluation("other", {"i1": 0.0, "i2": 0.0, "i3": 1.0})
-    (row,) = compare.differences_table(measured(one=one, other=other), DRAWN).iter_rows(named=True)
+    (row,) = model_comparison.differences_table(measured(one=one, other=other), DRAWN).iter_rows(named=True)
     assert (row["a"], row["b"], row["difference"], row["units"]) == ("one", "other", 0.5, 2)
 
 
@@ -62,7 +62,7 @@ def test_every_comparison_of_a_table_counts_in_its_correction():
     items = [f"i{place:02}" for place in range(10)]
     scores = {"one": 1.0, "same": 1.0, "other": 0.0}
     models = {name: evaluation(name, dict.fromkeys(items, score)) for name, score in scores.items()}
-    found = compare.differences_table(measured(**models), DRAWN)
+    found = model_comparison.differences_table(measured(**models), DRAWN)
     # McNemar's exact test on ten items of which all differ: 2 / 2**10.
     assert found["p_value"].to_list() == pytest.approx([1, 2**-9, 2**-9], abs=1e-6)
     assert found["p_holm"].to_list() == pytest.approx([1, 3 * 2**-9, 3 * 2**-9], abs=1e-5)
@@ -71,17 +71,17 @@ def test_every_comparison_of_a_table_counts_in_its_correction():
 def test_a_model_without_rows_has_no_figure():
     nothing = EVALUATION.to_frame()
     one = evaluation("one", {"i0": 1.0})
-    figures = compare.figures_table(measured(one=one, nothing=nothing), DRAWN)
+    figures = model_comparison.metrics_table(measured(one=one, nothing=nothing), DRAWN)
     assert figures["model"].to_list() == ["one"]
-    assert compare.differences_table(measured(one=one, nothing=nothing), DRAWN).is_empty()
-    assert compare.figures_table(measured(nothing=nothing), DRAWN).schema == compare.FIGURES
+    assert model_comparison.differences_table(measured(one=one, nothing=nothing), DRAWN).is_empty()
+    assert model_comparison.metrics_table(measured(nothing=nothing), DRAWN).schema == model_comparison.FIGURES
 
 
 def judged(engine, answer, one, other, pairs=(("one", "other"),), unparsed=0.5):
     engine(answer)
     with Model(MODEL, "judge") as model:
         judge = Judge(model, JudgeSettings(Sampling(max_tokens=8), 0, unparsed))
-        return judge, compare.judge_all([SUMS], {"one": one, "other": other}, pairs, judge)
+        return judge, model_comparison.judge_model_pairs([SUMS], {"one": one, "other": other}, pairs, judge)
 
 
 def prefer_one(request):
@@ -114,16 +114,16 @@ def test_a_judge_that_always_says_a_gives_no_win(engine, answers):
     _, found = judged(engine, lambda _: "[[A]]", *answers)
     assert set(found["verdict"]) == {"tie"}
     assert not found["consistent"].any()
-    figures = compare.outcome_metrics(found, DRAWN)["one against other"]["sums"]
+    figures = model_comparison.outcomes_by_pair(found, DRAWN)["one against other"]["sums"]
     assert (figures["win"]["value"], figures["consistency"]["value"]) == (0, 0)
 
 
 def test_what_cannot_be_read_is_no_tie_and_is_counted(engine, answers):
     judge, found = judged(engine, lambda _: "Both.", *answers, unparsed=1.0)
     assert found["verdict"].null_count() == 4
-    counts = compare.comparison_counts(found, judge)
+    counts = model_comparison.count_comparisons(found, judge)
     assert counts["unread"] == {"sums": {"judged": 8, "unread": 8}}
-    figures = compare.outcome_metrics(found, DRAWN)["one against other"]["sums"]
+    figures = model_comparison.outcomes_by_pair(found, DRAWN)["one against other"]["sums"]
     assert figures["unparsed"]["value"] == 1
     assert "tie" not in figures
 

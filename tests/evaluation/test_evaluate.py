@@ -19,8 +19,8 @@ from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.stage import call_stage
 from evobuild.core.yaml_files import read_yaml
 from evobuild.evaluation import evaluate
-from evobuild.evaluation.benchmark import Ask, Settings, Tools, user
-from evobuild.evaluation.evaluate import evaluate_model, evaluation_counts
+from evobuild.evaluation.benchmark import ModelRequest, Settings, Tools, user_chat
+from evobuild.evaluation.evaluate import count_evaluation, evaluate_model
 from evobuild.evaluation.judge import Judge, JudgeSettings, Question
 from evobuild.models.client import Model
 from stages import evaluate as stage
@@ -45,7 +45,7 @@ def test_every_turn_is_a_row_and_every_item_counts_once(engine):
     assert found.rows["score"].to_list() == [1.0] * 8
     assert found.rows["reply"].to_list() == ["0", "0", "2", "4", "4", "8", "6", "12"]
     assert set(found.rows["model"]) == {"m"}
-    counts = evaluation_counts(found, Tools(1))
+    counts = count_evaluation(found, Tools(1))
     assert counts["benchmarks"] == {"sums": {"in": 4, "out": 4, "judged": 0, "unread": 0}}
     assert (counts["in"], counts["out"], counts["rejects"]) == (4, 4, {})
     assert found.rows.schema == EVALUATION
@@ -64,7 +64,7 @@ def test_a_failed_turn_loses_its_item_and_no_other(engine):
     assert sorted(set(found.rows["item"])) == ["i0", "i3"]
     rejects = dict(zip(found.rejects["id"], found.rejects["reason"], strict=True))
     assert rejects == {"sums/i1": "prompt too long", "sums/i2": "model error"}
-    assert evaluation_counts(found, Tools(1))["out"] == 2
+    assert count_evaluation(found, Tools(1))["out"] == 2
 
 
 def test_a_truncated_or_empty_reply_is_scored_as_it_is(engine):
@@ -89,9 +89,9 @@ def test_rows_of_ours_are_asked_and_scored_some_at_a_time(engine, monkeypatch):
     class Rows(Sums):
         has_rows = True
 
-        def score(self, answers, tools):
+        def score_items(self, answers, tools):
             scored.append(len(answers))
-            return super().score(answers, tools)
+            return super().score_items(answers, tools)
 
     engine(lambda request: "" if request.messages[-1].content.startswith("i2") else doubled(request))
     given = [Sums("sums", Settings(), 1), Rows("rows", Settings(), 1)]
@@ -119,8 +119,8 @@ def test_nothing_is_asked_twice_after_a_stop(engine):
 
 
 class Careless(Sums):
-    def score(self, answers, tools):
-        return list(super().score(answers, tools))[2:]
+    def score_items(self, answers, tools):
+        return list(super().score_items(answers, tools))[2:]
 
 
 def test_a_benchmark_that_forgets_an_item_is_found_out(engine):
@@ -130,8 +130,8 @@ def test_a_benchmark_that_forgets_an_item_is_found_out(engine):
 
 
 class Endless(Sums):
-    def asks(self, item, replies):
-        return (Ask(user(f"{item.id} once"), Sampling(seed=len(replies))),)
+    def next_requests(self, item, replies):
+        return (ModelRequest(user_chat(f"{item.id} once"), Sampling(seed=len(replies))),)
 
 
 def test_turns_have_an_end(engine):
@@ -144,7 +144,7 @@ def judged(engine, answer, count=10, retries=2, unparsed=0.2):
     fake = engine(answer)
     with Model(MODEL, "judge") as model:
         judge = Judge(model, JudgeSettings(Sampling(max_tokens=8), retries, unparsed))
-        questions = [Question(f"q{number}", user(f"How good is {number}?")) for number in range(count)]
+        questions = [Question(f"q{number}", user_chat(f"How good is {number}?")) for number in range(count)]
         return judge, judge.judge("chat", questions, read_number), fake
 
 
@@ -204,8 +204,8 @@ def test_a_judge_that_never_answers_in_form_stops_the_run(engine):
     with pytest.raises(UserError) as error:
         judged(engine, lambda _: "I like\nboth.")
     assert str(error.value) == (
-        "chat: 10 of 10 replies of the judge cannot be read, more than evaluate.unparsed 0.2 allows; "
-        "the commonest: 'I like both.' (10)"
+        "chat: 10 of 10 judge replies cannot be parsed, more than evaluate.unparsed 0.2 allows; "
+        "the most common: 'I like both.' (10)"
     )
 
 
@@ -214,5 +214,5 @@ def test_the_allowed_share_may_stay_unread(engine):
         return "?" if request.messages[0].content.endswith(("1?", "2?")) else "7"
 
     assert judged(engine, answer)[0].unread["chat"] == 2
-    with pytest.raises(UserError, match="2 of 10 replies"):
+    with pytest.raises(UserError, match="2 of 10 judge replies"):
         judged(engine, answer, unparsed=0.19)

@@ -163,7 +163,7 @@ def test_pairwise_mode_holds_every_turn_against_the_baselines(tmp_path):
     found = figure_values(benchmark, rows)
     assert [found[name] for name in ("win", "tie", "lose")] == [pytest.approx(1 / 3)] * 3
     assert (found["score"], found["consistency"], found["unparsed"]) == (0.5, 1.0, 0.0)
-    assert benchmark.most_questions(benchmark.read_items()[0]) == 4
+    assert benchmark.max_judge_calls(benchmark.read_items()[0]) == 4
     always, _ = rated(benchmark, lambda _: "[[A]]")
     found = figure_values(benchmark, always)
     assert (found["win"], found["tie"], found["consistency"]) == (0.0, 1.0, 0.0)

@@ -10,7 +10,7 @@ from judges import answered, fake_judge, scored_rows
 from evobuild.core.errors import BadInput
 from evobuild.evaluation.benchmark import Settings
 from evobuild.evaluation.benchmarks.open_prompts import OpenPrompts
-from evobuild.evaluation.compare import judge_all
+from evobuild.evaluation.model_comparison import judge_model_pairs
 
 OURS = "data/raw/benchmarks/prompts.jsonl"
 
@@ -35,7 +35,7 @@ def test_prompts_instructions_and_conversations_are_asked():
 def test_replies_are_kept_without_a_score_or_a_figure():
     rows = scored_rows(bench(), answered(bench(), lambda _: "Yes."), None)
     assert rows["score"].null_count() == rows.height == 4 and set(rows["reply"]) == {"Yes."}
-    assert bench().figures(rows) == {}
+    assert bench().compute_metrics(rows) == {}
 
 
 def test_two_models_replies_meet_before_a_judge():
@@ -44,7 +44,7 @@ def test_two_models_replies_meet_before_a_judge():
         for words in ("Yes.", "No.")
     )
     judge, _ = fake_judge(lambda prompt: "[[A]]" if prompt.index("Yes.") < prompt.index("No.") else "[[B]]")
-    found = judge_all([bench()], {"a": one, "b": other}, [("a", "b")], judge)
+    found = judge_model_pairs([bench()], {"a": one, "b": other}, [("a", "b")], judge)
     assert found["verdict"].to_list() == ["win"] * 4
 
 
@@ -60,10 +60,10 @@ def test_an_item_keeps_its_id_whatever_stands_around_it(tmp_path):
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({"text": "a"}, "nothing is asked, its fields are 'text'; expected text in 'prompt'"),
-        ({"prompt": " "}, "nothing is asked"),
+        ({"text": "a"}, "no prompt, only the fields 'text'; expected text in 'prompt'"),
+        ({"prompt": " "}, "no prompt"),
         ({"prompt": 7}, "'prompt' is a number; expected text"),
-        ({"messages": []}, "nothing is asked"),
+        ({"messages": []}, "no prompt"),
         ({"messages": "a"}, "'messages' is text; expected a list of turns"),
         ({"prompt": "a", "id": [1]}, "'id' is a list; expected a number or text"),
         ({"prompt": "a", "id": 1.5}, "'id' is a number; expected a number or text"),
@@ -75,5 +75,5 @@ def test_what_asks_nothing_is_said_with_its_place(tmp_path, record, message):
 
 
 def test_a_prompt_that_stands_twice_is_said(tmp_path):
-    with pytest.raises(BadInput, match="is given twice"):
+    with pytest.raises(BadInput, match="duplicate item"):
         of_records(tmp_path, {"prompt": "a"}, {"prompt": "a"})

@@ -15,13 +15,13 @@ from fakes import reply
 from judges import fake_judge
 
 from evobuild.evaluation import pairwise, statistics
-from evobuild.evaluation.fence import mark_of
+from evobuild.evaluation.fence import make_fence_mark
 from evobuild.evaluation.pairwise import (
     SWAPPED,
     Pair,
     combine,
-    figures_of,
     judge_pairs,
+    outcome_shares,
     read_comparison,
     read_verdict,
 )
@@ -53,12 +53,12 @@ def outcomes(answer, pairs=PAIRS, **settings):
 def pair_metrics(judged):
     schema = {"unit": pl.String, "outcome": pl.String, "consistent": pl.Boolean}
     rows = [(each.unit, each.outcome, each.consistent) for each in judged]
-    return figures_of(pl.DataFrame(rows, schema, orient="row"))
+    return outcome_shares(pl.DataFrame(rows, schema, orient="row"))
 
 
 def values(found):
     figures = pair_metrics(found.values())
-    estimates = {name: statistics.estimate(figure, 200, 1) for name, figure in figures.items()}
+    estimates = {name: statistics.estimate_metric(figure, 200, 1) for name, figure in figures.items()}
     return {name: each and each.value for name, each in estimates.items()}
 
 
@@ -200,9 +200,11 @@ def test_pairs_of_one_item_are_one_unit_of_the_figures():
 
 
 def test_a_mark_follows_from_the_texts_and_stands_in_none():
-    first = mark_of(["a", "b"])
-    assert re.fullmatch("[0-9a-f]{8}", first) and first == mark_of(["a", "b"])
-    assert len({first, mark_of(["b", "a"]), mark_of(["ab"]), mark_of(["a", first])}) == 4
+    first = make_fence_mark(["a", "b"])
+    assert re.fullmatch("[0-9a-f]{8}", first) and first == make_fence_mark(["a", "b"])
+    assert (
+        len({first, make_fence_mark(["b", "a"]), make_fence_mark(["ab"]), make_fence_mark(["a", first])}) == 4
+    )
 
 
 FORGERIES = [
@@ -251,6 +253,8 @@ def test_published_pairs_have_their_published_verdicts_and_rates():
         judged.append(pairwise.Judged(key, key, outcome, consistent, second, first, ("", "")))
     assert Counter(each.outcome for each in judged) == {"win": 20, "lose": 18, "tie": 35, None: 2}
     same = sum(row["g1_winner"] == row["g2_winner"] != "error" for row in rows)
-    found = {name: statistics.estimate(each, 200, 1).value for name, each in pair_metrics(judged).items()}
+    found = {
+        name: statistics.estimate_metric(each, 200, 1).value for name, each in pair_metrics(judged).items()
+    }
     assert found["consistency"] == pytest.approx(same / 73) and found["unparsed"] == pytest.approx(2 / 75)
     assert found["win_rate"] == pytest.approx(0.513699, abs=1e-6) and found["win"] == pytest.approx(20 / 73)

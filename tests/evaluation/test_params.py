@@ -10,7 +10,7 @@ from evobuild.cli.check.all_params import Params
 from evobuild.core.errors import BadParams
 from evobuild.core.params import validated
 from evobuild.core.uri import ChatModel
-from evobuild.evaluation.params import models_to_evaluate
+from evobuild.evaluation.params import resolve_models
 
 
 def loaded(tmp_path, **changes):
@@ -49,7 +49,7 @@ def test_one_benchmark_may_stand_there_twice(tmp_path):
 def test_a_base_that_is_evaluated_is_the_model_of_its_entry(tmp_path):
     bases = {"small": {"model": "Qwen/Qwen2.5-0.5B@060db64", "finetune": {"epochs": 1}}}
     params = loaded(tmp_path, bases=bases, evaluate__models={"base": "vllm:bases/small"})
-    found = models_to_evaluate(params.evaluate.models, params.bases)
+    found = resolve_models(params.evaluate.models, params.bases)
     assert found == {"base": ChatModel("vllm", "Qwen/Qwen2.5-0.5B", "060db64")}
 
 
@@ -59,4 +59,4 @@ def test_a_base_that_is_not_there_is_refused(tmp_path, uri):
     with pytest.raises(
         BadParams, match=r"evaluate\.models\.base is '.*'; expected transformers:bases/toy, vllm:"
     ):
-        models_to_evaluate(params.evaluate.models, params.bases)
+        resolve_models(params.evaluate.models, params.bases)

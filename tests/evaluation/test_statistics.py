@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from evobuild.evaluation import compare, intervals, paired_tests, statistics
+from evobuild.evaluation import intervals, model_comparison, paired_tests, statistics
 
 RESAMPLES = 2000
 
@@ -31,7 +31,7 @@ def figure(totals, weights=None, units=None):
 )
 def test_the_interval_of_a_share_is_as_published(passed, of, low, high):
     # Newcombe 1998, Statistics in Medicine 17, 857-872, Table I, method 3.
-    found = statistics.estimate(figure([1] * passed + [0] * (of - passed)), RESAMPLES, 1)
+    found = statistics.estimate_metric(figure([1] * passed + [0] * (of - passed)), RESAMPLES, 1)
     assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
     assert found.value == pytest.approx(passed / of)
     assert found.units == of
@@ -39,7 +39,7 @@ def test_the_interval_of_a_share_is_as_published(passed, of, low, high):
 
 def test_the_error_of_a_mean_is_its_standard_error():
     values = np.random.default_rng(3).normal(5, 2, 60)
-    found = statistics.estimate(figure(values), RESAMPLES, 1)
+    found = statistics.estimate_metric(figure(values), RESAMPLES, 1)
     assert found.error == pytest.approx(stats.sem(values))
     assert (found.low, found.high) == pytest.approx(
         stats.t.interval(0.95, 59, values.mean(), stats.sem(values)), abs=0.1
@@ -48,14 +48,14 @@ def test_the_error_of_a_mean_is_its_standard_error():
 
 def test_parts_of_one_item_do_not_count_as_items():
     # Every item twice, alike: as many replies again tell nothing new.
-    once = statistics.estimate(figure([0.2, 0.9, 0.4, 0.7, 0.1]), RESAMPLES, 1)
-    twice = statistics.estimate(figure([0.4, 1.8, 0.8, 1.4, 0.2], [2] * 5), RESAMPLES, 1)
+    once = statistics.estimate_metric(figure([0.2, 0.9, 0.4, 0.7, 0.1]), RESAMPLES, 1)
+    twice = statistics.estimate_metric(figure([0.4, 1.8, 0.8, 1.4, 0.2], [2] * 5), RESAMPLES, 1)
     assert twice == pytest.approx(once)
 
 
 def test_shares_that_are_alike_in_all_units_have_an_interval_all_the_same():
     # 0 of 2 instructions, three times: nothing followed, and nothing certain.
-    found = statistics.estimate(figure([0, 0, 0], [2, 2, 2]), 20_000, 1)
+    found = statistics.estimate_metric(figure([0, 0, 0], [2, 2, 2]), 20_000, 1)
     assert (found.value, found.low) == (0, 0)
     assert found.high == pytest.approx(1 - 0.025 ** (1 / 3), abs=0.01)
 
@@ -63,19 +63,19 @@ def test_shares_that_are_alike_in_all_units_have_an_interval_all_the_same():
 @pytest.mark.parametrize(("passed", "of"), [(1, 6), (3, 12), (18, 20), (40, 60)])
 def test_random_weights_of_zeros_and_ones_give_the_exact_interval(passed, of):
     total = np.array([1.0] * passed + [0.0] * (of - passed))
-    found = intervals.reweighted(total, np.ones(of), (0, 1), 20_000, 1)
+    found = intervals.reweighted_interval(total, np.ones(of), (0, 1), 20_000, 1)
     assert found == pytest.approx(tuple(stats.binomtest(passed, of).proportion_ci()), abs=0.01)
 
 
 def test_ratings_that_are_alike_have_an_interval_where_their_scale_is_known():
-    low, high = statistics.estimate(figure([9, 9, 9]), RESAMPLES, 1, (1, 10))[2:4]
+    low, high = statistics.estimate_metric(figure([9, 9, 9]), RESAMPLES, 1, (1, 10))[2:4]
     assert 1 <= low < 7 and 9 < high <= 10
-    assert statistics.estimate(figure([9, 9, 9]), RESAMPLES, 1)[2:4] == (9, 9)
+    assert statistics.estimate_metric(figure([9, 9, 9]), RESAMPLES, 1)[2:4] == (9, 9)
 
 
 def test_an_interval_leans_to_where_values_are_skewed():
     values = np.exp(np.random.default_rng(4).normal(size=30))
-    found = statistics.estimate(figure(values), RESAMPLES, 1)
+    found = statistics.estimate_metric(figure(values), RESAMPLES, 1)
     plain = stats.t.interval(0.95, 29, values.mean(), stats.sem(values))
     assert found.low == pytest.approx(plain[0], abs=0.02)
     assert found.high > plain[1] + 0.2 * (plain[1] - values.mean())
@@ -90,9 +90,9 @@ def test_few_units_cannot_be_sure():
 
 
 def test_a_single_unit_has_no_interval_and_none_has_no_value():
-    assert statistics.estimate(figure([0.5]), RESAMPLES, 1) == (0.5, None, None, None, 1)
-    assert statistics.estimate(figure([]), RESAMPLES, 1) is None
-    assert statistics.estimate(figure([1.0], [0.0]), RESAMPLES, 1) is None
+    assert statistics.estimate_metric(figure([0.5]), RESAMPLES, 1) == (0.5, None, None, None, 1)
+    assert statistics.estimate_metric(figure([]), RESAMPLES, 1) is None
+    assert statistics.estimate_metric(figure([1.0], [0.0]), RESAMPLES, 1) is None
 
 
 def test_a_paired_comparison_sees_what_pairs_show():
@@ -131,8 +131,8 @@ def test_only_shared_units_are_compared():
 
 def test_a_draw_decides_nothing_but_the_last_digits():
     values = figure(np.random.default_rng(7).random(200))
-    one, other = (statistics.estimate(values, RESAMPLES, seed) for seed in (1, 2))
-    assert one == statistics.estimate(values, RESAMPLES, 1)
+    one, other = (statistics.estimate_metric(values, RESAMPLES, seed) for seed in (1, 2))
+    assert one == statistics.estimate_metric(values, RESAMPLES, 1)
     assert one.low == pytest.approx(other.low, abs=0.02)
 
 
@@ -186,7 +186,7 @@ def test_an_interval_excludes_0_exactly_where_its_p_value_is_below_a_twentieth(k
     significant = 0
     for units in [*range(2, 22)] * 3 + [40, 50, 51, 90] * 4:
         found = statistics.compare_units(*scores_of(kind, rng, units), 200, 1)
-        shown = compare.rounded(found)
+        shown = model_comparison.round_values(found)
         assert (shown.low > 0 or shown.high < 0) == (shown.p_value < 0.05), (units, found)
         assert found.low <= found.difference <= found.high
         significant += found.p_value < 0.05
@@ -194,8 +194,8 @@ def test_an_interval_excludes_0_exactly_where_its_p_value_is_below_a_twentieth(k
 
 
 def test_p_values_are_corrected_within_their_family():
-    corrected = paired_tests.holm([0.01, 0.04, 0.03, 0.005, 0.9], [True] * 4 + [False])
+    corrected = paired_tests.holm_correction([0.01, 0.04, 0.03, 0.005, 0.9], [True] * 4 + [False])
     # As p.adjust of R and multipletests of statsmodels have it.
     assert corrected == pytest.approx([0.03, 0.06, 0.06, 0.02, 0.9])
-    assert paired_tests.holm([0.4, 0.6], [1, 1]) == pytest.approx([0.8, 0.8])
-    assert paired_tests.holm([], []) == []
+    assert paired_tests.holm_correction([0.4, 0.6], [1, 1]) == pytest.approx([0.8, 0.8])
+    assert paired_tests.holm_correction([], []) == []

@@ -89,6 +89,6 @@ def test_an_unclear_verdict_leaves_the_child(row, engine):
 
 def test_probabilities_that_are_not_given_are_an_error_before_anything_is_judged(row, engine):
     fake = engine(answering("Not Equal"))
-    with pytest.raises(UserError, match="simulated:fake gives no token probabilities"):
+    with pytest.raises(UserError, match="simulated:fake returns no token probabilities"):
         attempts([row()], sampling=Sampling(logprobs=1))
     assert {asked.purpose for asked in fake.asked} == {"evolve"}

@@ -12,7 +12,7 @@ from evobuild.cli.check.all_params import load_all_params
 from evobuild.core.errors import BadParams
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import operations
-from evobuild.evolution.declared_operations import Traits, operation_names, read_operation
+from evobuild.evolution.declared_operations import Traits, list_operations, read_operation
 from evobuild.evolution.evolve import Round
 from evobuild.evolution.round_tables import RoundTables
 from evobuild.models.client import Model
@@ -39,7 +39,7 @@ def text(asked):
 def test_the_prompts_of_the_six_are_what_they_were(row, name):
     talk = (("user", "Hi {{ 1 }}."), ("assistant", "Hello."))
     rows = [row("Name a river."), row("Sum these {% up %}.\n\nNow.", input="1, {{ 2 }}\n3", history=talk)]
-    sent = "\0".join(operations.operation_step(name, each).prompt for each in rows)
+    sent = "\0".join(operations.build_operation_step(name, each).prompt for each in rows)
     assert hashlib.blake2b(sent.encode(), digest_size=10).hexdigest() == BEFORE[name]
 
 
@@ -81,7 +81,7 @@ def test_the_opening_comment_has_the_traits(declare, comment, traits):
         ("domains: math", "own.jinja: domains is 'math'; expected a list"),
         ("domains: [math", "own.jinja: domains is '[math'; expected a value such as"),
         ("steps: [../a]", "own.jinja: steps.0 is '../a'; expected a name of small letters"),
-        ("children: 1; children: 2", "own.jinja: the trait children is given twice"),
+        ("children: 1; children: 2", "own.jinja: duplicate trait children"),
     ],
 )
 def test_a_wrong_trait_is_named_with_its_template(declare, comment, message):
@@ -107,8 +107,8 @@ def test_an_operation_that_no_template_declares_is_named_with_the_near_ones(decl
 
 def test_a_template_in_the_folder_is_an_operation(declare, row):
     declare("bug_hunt", "{# domains: [code] #}Hide a bug: {{ instruction }}")
-    assert "bug_hunt" in operation_names() and "e0" not in operation_names()
-    step = operations.operation_step("bug_hunt", row("Sort a list."))
+    assert "bug_hunt" in list_operations() and "e0" not in list_operations()
+    step = operations.build_operation_step("bug_hunt", row("Sort a list."))
     assert (step.operation, step.prompt) == ("bug_hunt", "Hide a bug: Sort a list.")
 
 

@@ -58,7 +58,7 @@ EVOLVED = [
 
 
 def reason(parent, evolved, **rules):
-    failure = elimination.evolution_failure(parent, evolved, RULES.model_copy(update=rules))
+    failure = elimination.find_evolution_failure(parent, evolved, RULES.model_copy(update=rules))
     return failure and failure.reason
 
 
@@ -77,9 +77,9 @@ def test_a_child_that_differs_by_case_space_or_punctuation_is_unchanged(row, par
 )
 def test_each_rule_can_be_switched_off(row, rule, reason, child):
     parent = row("Name a river.")
-    on = elimination.evolution_failure(parent, child, RULES)
+    on = elimination.find_evolution_failure(parent, child, RULES)
     assert on and on.reason == reason
-    assert elimination.evolution_failure(parent, child, RULES.model_copy(update={rule: False})) is None
+    assert elimination.find_evolution_failure(parent, child, RULES.model_copy(update={rule: False})) is None
 
 
 def test_a_child_that_only_takes_in_its_input_is_unchanged(row):
@@ -183,4 +183,4 @@ TABLE = "| Name | Age |\n|---|---|\n| Ann | 30 |\n| Bob | 41 |"
 def test_what_of_a_parent_is_in_neither_the_child_nor_its_input_is_lost(
     row, instruction, given, evolved, kept, lost
 ):
-    assert elimination.lost_content(row(instruction, input=given), evolved, kept) == lost
+    assert elimination.find_lost_content(row(instruction, input=given), evolved, kept) == lost

@@ -75,7 +75,7 @@ def test_a_verdict_is_read_in_any_wording_and_none_is_made_up(text, equal):
 
 def judged(pairs):
     with Model(ChatModel("simulated", "fake")) as model:
-        keyed = (equality.Pair(child.id, parent, child) for parent, child in pairs)
+        keyed = (equality.EqualityPair(child.id, parent, child) for parent, child in pairs)
         return {each.key: each for each in equality.judge_equality(keyed, model, Sampling())}
 
 

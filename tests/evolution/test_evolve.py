@@ -278,7 +278,7 @@ def test_what_the_evolver_thought_stands_beside_its_reply(row, engine, tmp_path)
 
 def test_an_engine_without_probabilities_is_told_in_a_line(row, engine):
     engine(harder)
-    with pytest.raises(UserError, match=r"simulated:fake gives no token probabilities; set evolve\.token"):
+    with pytest.raises(UserError, match=r"simulated:fake returns no token probabilities; set evolve\.token"):
         attempts([row()], token_probability=True)
 
 
@@ -361,7 +361,10 @@ def test_a_round_of_nothing_but_kept_parents_goes_on_and_says_so(row, engine, tm
     engine(lambda asked: "no label")
     found = attempts([row(), row("Name a lake.")], on_failure="keep_parent")
     assert written(tmp_path, found, 2, keep=True)["counts"]["kept_parents"] == 2
-    assert "none of 2 rows has evolved, all are kept as they were: unparsable (2)" in capsys.readouterr().err
+    assert (
+        "warning: no evolution of 2 rows succeeded; keeping all parents: unparsable (2)"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_row_that_came_in_and_not_out_is_noticed(row, engine, tmp_path):

@@ -55,7 +55,7 @@ LISTS = {
 
 @pytest.mark.parametrize("text", LISTS.values(), ids=LISTS)
 def test_methods_are_the_items_below_their_label(text):
-    assert keywords.listed_methods(text) == WAYS
+    assert keywords.parse_method_list(text) == WAYS
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_methods_are_the_items_below_their_label(text):
     ],
 )
 def test_where_no_list_stands_there_is_no_method(text, methods):
-    assert keywords.listed_methods(text) == methods
+    assert keywords.parse_method_list(text) == methods
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_phrase_is_the_one_line_with_words_in_it(text, phrase):
     ],
 )
 def test_the_normal_form_has_neither_case_nor_punctuation_nor_articles(phrase, form):
-    assert keywords.normal_phrase(phrase) == form
+    assert keywords.normalise_phrase(phrase) == form
 
 
 def named(*phrases):
@@ -162,7 +162,7 @@ def test_equal_methods_are_asked_about_once(engine):
 
 def test_no_more_than_so_many_methods_of_a_reply_are_read():
     ways = [f"Way {at}." for at in range(99)]
-    assert keywords.listed_methods(listing(*ways)) == tuple(ways[: keywords.MOST_METHODS])
+    assert keywords.parse_method_list(listing(*ways)) == tuple(ways[: keywords.MOST_METHODS])
 
 
 def test_a_reply_without_a_list_asks_nothing(engine):
@@ -222,11 +222,11 @@ def listing(*ways):
 def test_at_most_so_many_replies_of_each_round_are_drawn_by_seed(write):
     write("r1", *[listing(f"Way {at}.") for at in range(20)])
     folders = write("r2", listing("Add a limit."), "no list")
-    drawn = keywords.draw_method_lists(["r1", "r2"], **folders, count=5, seed=42)
+    drawn = keywords.sample_method_lists(["r1", "r2"], **folders, count=5, seed=42)
     assert Counter(each.round for each in drawn) == {"r1": 5, "r2": 2}
-    assert drawn == keywords.draw_method_lists(["r1", "r2"], **folders, count=5, seed=42)
+    assert drawn == keywords.sample_method_lists(["r1", "r2"], **folders, count=5, seed=42)
     assert {each.id for each in drawn} != {
-        each.id for each in keywords.draw_method_lists(["r1", "r2"], **folders, count=5, seed=43)
+        each.id for each in keywords.sample_method_lists(["r1", "r2"], **folders, count=5, seed=43)
     }
     assert drawn[-2:] == [
         MethodList("r200", "r2", "simulated:small", ("Add a limit.",)),
@@ -238,8 +238,10 @@ def test_at_most_so_many_replies_of_each_round_are_drawn_by_seed(write):
 def test_only_the_rounds_named_are_read_and_none_for_no_rows(write, tmp_path):
     folders = write("r1", listing("Add a limit."))
     (tmp_path / "replies/r9.parquet").write_text("left over")
-    assert [each.round for each in keywords.draw_method_lists(["r1"], **folders, count=9, seed=42)] == ["r1"]
-    assert keywords.draw_method_lists(["r9"], **folders, count=0, seed=42) == []
+    assert [each.round for each in keywords.sample_method_lists(["r1"], **folders, count=9, seed=42)] == [
+        "r1"
+    ]
+    assert keywords.sample_method_lists(["r9"], **folders, count=0, seed=42) == []
 
 
 def test_figures_count_distinct_phrases_in_all_by_round_and_by_evolver():
@@ -256,7 +258,7 @@ def test_figures_count_distinct_phrases_in_all_by_round_and_by_evolver():
         Reject("c-3", "long phrase", "v", "limit what is "),
         Reject("c-4", "model error", "v", "timeout"),
     ]
-    assert keywords.keyword_figures(drawn, found, ["r1", "r2", "r3"]) == {
+    assert keywords.keyword_metrics(drawn, found, ["r1", "r2", "r3"]) == {
         "keywords": {
             "replies": 3,
             "lists": 2,

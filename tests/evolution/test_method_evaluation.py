@@ -15,7 +15,7 @@ from evobuild.evolution.method_evaluation import MethodEvaluator
 from evobuild.evolution.method_records import Evaluation, FailedRow
 from evobuild.models.client import Model
 
-METHOD = methods.with_instruction_slot("Make it harder.")
+METHOD = methods.normalise_slot("Make it harder.")
 LABEL = "#Final Rewritten Instruction#:"
 SAMPLING = Sampling(0.3, max_tokens=99, seed=5)
 
@@ -105,7 +105,9 @@ def test_a_row_without_a_reply_is_asked_again_then_left_out_and_told(row, engine
     assert (len(evaluation.given), len(evaluation.judged), evaluation.failure_rate) == (4, 3, 0)
     assert evaluation.unjudged == (FailedRow(row("row 3").id, stage, "not judged", "timeout", asked, ""),)
     assert sum(each.purpose == stage and "row 3" in str(each.messages) for each in fake.asked) == 2
-    assert evaluation.told == "judged on 3 of 4 rows; no reply came for the others, the last error: timeout"
+    assert (
+        evaluation.summary == "judged on 3 of 4 rows; no reply came for the others, the last error: timeout"
+    )
 
 
 @pytest.fixture
@@ -186,7 +188,7 @@ def test_no_readable_rating_is_no_gain_of_zero(row, engine):
 
 def trajectories(row, rounds, rows):
     with Model(ChatModel("simulated", "small")) as evolver:
-        return MethodEvaluator(evolver, None, SAMPLING, RULES).trajectories(4, METHOD, rows, rounds)
+        return MethodEvaluator(evolver, None, SAMPLING, RULES).run_trajectories(4, METHOD, rows, rounds)
 
 
 def test_a_trajectory_holds_every_stage_and_ends_where_it_fails(row, engine):
@@ -217,4 +219,4 @@ def test_a_stage_without_a_reply_says_so(row, engine, evolved, stage, verdict):
 
 def test_a_method_is_judged_by_more_than_rows_are_lost_for():
     lenient = RULES.model_copy(update={"unchanged": False, "answered": False, "markers": False})
-    assert lenient.of_methods == RULES
+    assert lenient.method_rules == RULES

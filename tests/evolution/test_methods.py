@@ -37,13 +37,13 @@ LABELLED = "Rewrite it.\n\n#Instruction#:\n{instruction}"
     ],
 )
 def test_a_method_has_exactly_one_slot(method, expected):
-    assert methods.with_instruction_slot(method) == expected
-    assert methods.with_instruction_slot(expected) == expected
+    assert methods.normalise_slot(method) == expected
+    assert methods.normalise_slot(expected) == expected
 
 
 @pytest.mark.parametrize("name", ["e0", "weak"])
 def test_the_initial_methods_end_with_their_slot(name):
-    method = methods.initial_method(name)
+    method = methods.render_initial_method(name)
     assert method.count(methods.SLOT) == 1
     assert method.endswith("#Instruction#:\n{instruction}")
     assert "#Finally Rewritten Instruction#" in method
@@ -56,8 +56,8 @@ def test_the_initial_methods_end_with_their_slot(name):
         ("Make it harder.".encode("utf-16"), "is UTF-16"),
         (b"", "is empty"),
         (b" \n\t\n", "is empty"),
-        (b"{instruction}\n", "holds '{instruction}' alone"),
-        (b"#Instruction#:\n{{ instruction }}\n", "alone"),
+        (b"{instruction}\n", "holds only '{instruction}'"),
+        (b"#Instruction#:\n{{ instruction }}\n", "holds only"),
     ],
     ids=["Latin-1", "UTF-16", "empty", "blank", "a slot", "a labelled slot"],
 )
@@ -204,7 +204,7 @@ def test_what_belongs_to_the_instruction_stays(text):
     ],
 )
 def test_what_a_model_says_around_an_instruction_is_taken_off(reply, text):
-    assert methods.bare_instruction(reply) == text
+    assert methods.extract_instruction(reply) == text
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_what_a_model_says_around_an_instruction_is_taken_off(reply, text):
     ],
 )
 def test_what_only_sounds_like_talk_of_the_rewriting_stays(text):
-    assert methods.bare_instruction(text) == text
+    assert methods.extract_instruction(text) == text
 
 
 METHOD = "Rewrite it.\n{instruction}"

@@ -60,7 +60,7 @@ def test_the_stage_tells_of_every_candidate_and_of_each_row_that_it_failed_on(st
     made = stage(holdout=10)
     [best] = [each for each in made.candidates if each["best"]]
     assert made.method == best["method"] + "\n"
-    assert methods.with_instruction_slot(made.method.strip()) == best["method"]
+    assert methods.normalise_slot(made.method.strip()) == best["method"]
     for each in made.candidates:
         failed = [
             failure
@@ -155,7 +155,7 @@ def test_nothing_is_asked_where_no_optimized_method_is_used(stage, store, evolve
 def test_the_loop_begins_with_the_method_that_params_name(stage, tmp_path, initial):
     own = tmp_path / "own.txt"
     own.write_text("Make it harder.\n#Finally Rewritten Instruction#:\n", encoding="utf-8")
-    expected = "Make it harder." if initial == "file" else methods.initial_method(initial)
+    expected = "Make it harder." if initial == "file" else methods.render_initial_method(initial)
     [first] = stage(own, initial=initial, steps=0).candidates
     assert first["method"].startswith(expected) and first["method"].endswith("\n{instruction}")
     assert first["chosen"] and first["best"]

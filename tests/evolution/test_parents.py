@@ -9,7 +9,7 @@ import pytest
 
 from evobuild.core import table_draws, table_parts, tables
 from evobuild.core.instructions import INSTRUCTIONS, row_id
-from evobuild.evolution.parents import with_parents
+from evobuild.evolution.parents import join_parents
 
 
 @pytest.mark.parametrize("most", [1, 1000])
@@ -30,7 +30,7 @@ def test_each_row_comes_with_its_parent_and_none_if_that_is_not_there(row, tmp_p
         for name, own in (("r0", above), ("r1", rows)):
             tables.write(tmp_path / f"{name}.parquet", tables.frame(INSTRUCTIONS, own))
         where = pl.col("operation") != "left out"
-        found = list(with_parents(tmp_path / "r1.parquet", tmp_path / "r0.parquet", where))
+        found = list(join_parents(tmp_path / "r1.parquet", tmp_path / "r0.parquet", where))
     known = {parent.id: parent for parent in above}
     expected = [(each, known.get(each.parent_id)) for each in rows[:-1]]
     assert Counter(found) == Counter(expected)

@@ -106,7 +106,7 @@ def test_no_lineage_repeats_an_operation_before_all_had_their_turn(number, sched
 
 @pytest.mark.parametrize(("name", "number"), [("r1", 0), ("r12", 11), ("r3b", 2)])
 def test_a_round_is_numbered_by_its_name(name, number):
-    assert operations.round_number(name) == number
+    assert operations.parse_round_number(name) == number
 
 
 @pytest.mark.parametrize(("domain", "names"), [("chat", NAMES[:2]), ("math", NAMES[2:]), ("code", NAMES[2:])])

@@ -12,8 +12,8 @@ from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.evolution.token_probability import (
     BINS,
     HISTOGRAM,
-    probability_figures,
     probability_histogram,
+    probability_metrics,
     read_token_probabilities,
 )
 from evobuild.reporting import charts
@@ -25,7 +25,7 @@ def figures(*values):
 
 def of_round(name, folders):
     """The figures of a round over all positions, and over the first five of each reply."""
-    found = probability_figures(read_token_probabilities([name], **folders))["token_probability"][name]
+    found = probability_metrics(read_token_probabilities([name], **folders))["token_probability"][name]
     first = found.pop("first_5")
     return found, first
 
@@ -78,7 +78,7 @@ def test_each_round_has_figures_of_its_own(write):
     write("r1", [0.25])
     write("r2", None)
     folders = write("r3", [1.0], [0.75])
-    found = probability_figures(read_token_probabilities(["r1", "r2", "r3"], **folders))["token_probability"]
+    found = probability_metrics(read_token_probabilities(["r1", "r2", "r3"], **folders))["token_probability"]
     assert found == {
         "r1": figures(0.25, 0.25, 0.0) | {"first_5": figures(0.25, 0.25, 0.0)},
         "r3": figures(0.875, 0.75, 0.5) | {"first_5": figures(0.875, 0.75, 0.5)},
@@ -122,7 +122,7 @@ def test_a_histogram_has_every_bin_of_every_round_and_its_evolver(write):
 def test_without_probabilities_there_are_no_figures_and_the_histogram_keeps_its_header(write, tmp_path):
     folders = write("r1", None, None)
     found = read_token_probabilities(["r1"], **folders)
-    assert probability_figures(found) == {"token_probability": {}}
+    assert probability_metrics(found) == {"token_probability": {}}
     probability_histogram(found).write_csv(tmp_path / "bins.csv")
     assert (tmp_path / "bins.csv").read_text() == f"{','.join(HISTOGRAM)}\n"
 

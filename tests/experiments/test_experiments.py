@@ -473,7 +473,7 @@ def test_keywords_are_counted_as_the_pipeline_does(outs):
     ]
     one = keywords.Keyword("c0-1", "c0", "r1", "m", "add steps", "add step", "Add step")
     named = [one, one._replace(id="c0-2", reply="add step")]
-    figures = keywords.keyword_figures(listed, named, ["r1"])
+    figures = keywords.keyword_metrics(listed, named, ["r1"])
     (outs.folder / "metrics/keywords.json").write_text(json.dumps(figures))
     assert measures.KEYWORDS.read(outs).to_dicts() == [
         {"replies": 2, "methods": 2, "distinct": 1, "as_published": 2}
@@ -490,7 +490,7 @@ def test_an_optimization_is_measured_as_the_pipeline_writes_it(outs):
     )
     history = optimization_history.History([first, better], calls=40, best=better)
     (outs.folder / "metrics/optimization.json").write_text(
-        json.dumps(optimization_history.optimization_figures(history))
+        json.dumps(optimization_history.optimization_metrics(history))
     )
     csv_files.write_csv(
         outs.folder / "metrics/optimization.csv", optimization_history.optimization_curve(history)

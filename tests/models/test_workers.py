@@ -133,7 +133,7 @@ def test_scores_of_processes_are_those_of_one_to_the_last_digit(
         monkeypatch.setenv("EVOBUILD_STORE", str(tmp_path / f"store{processes}.sqlite"))
         settings(measuring={"processes": processes})
         with Scorer(Weights(str(tiny.folder())), given) as scorer:
-            found.append(sorted(scorer.score(rows)))
+            found.append(sorted(scorer.score_rows(rows)))
     assert found[0] == found[1] and len(found[0]) == 60
 
 

@@ -68,16 +68,16 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(params=["score", "reward", "embedding"])
 def measure(request, folder: Path) -> Measure:
-    def score(some):
+    def score_rows(some):
         params = Score(template="plain", dtype="float32", max_length=512)
         with Scorer(Weights(str(folder / "causal")), params) as scorer:
-            return {each.id: each for each in scorer.score(some)}
+            return {each.id: each for each in scorer.score_rows(some)}
 
-    def reward(some):
+    def score_turns(some):
         turns = [EvolverTurns(row.id, row.instruction, row.output) for row in some]
         params = Reward(dtype="float32", max_length=512)
         with Rewarder(Weights(str(folder / "reward")), params) as rewarder:
-            found = list(rewarder.reward(turns))
+            found = list(rewarder.score_turns(turns))
         return {each.id: each._replace(scaled=None) for each in found}  # by the mean of the pool
 
     def embedding(some):
@@ -86,7 +86,7 @@ def measure(request, folder: Path) -> Measure:
             vectors = embedder.embed([row.instruction for row in some])
         return {row.id: vector.tobytes() for row, vector in zip(some, vectors, strict=True)}
 
-    return {"score": score, "reward": reward, "embedding": embedding}[request.param]
+    return {"score": score_rows, "reward": score_turns, "embedding": embedding}[request.param]
 
 
 @pytest.fixture
@@ -182,8 +182,8 @@ def test_tables_of_scores_are_the_same_files(folder, anew, tmp_path) -> None:
     def table(path: Path, first: int) -> bytes:
         anew()
         with Scorer(Weights(str(folder / "causal")), params) as scorer:
-            list(scorer.score(ROWS[:first]))
-            found = sorted(scorer.score(ROWS))
+            list(scorer.score_rows(ROWS[:first]))
+            found = sorted(scorer.score_rows(ROWS))
         tables.write(path, tables.frame(measure_of("score").schema, found))
         return path.read_bytes()
 

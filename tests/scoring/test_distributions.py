@@ -14,7 +14,7 @@ def series(*values):
 
 
 def test_a_pool_without_a_row_has_no_mean():
-    assert distributions.distribution_figures({"r0": series(0.0, 0.25, 1.0), "r1": series()}) == {
+    assert distributions.distribution_metrics({"r0": series(0.0, 0.25, 1.0), "r1": series()}) == {
         "rows": {"r0": 3, "r1": 0},
         "mean": {"r0": 0.4167, "r1": None},
         "median": {"r0": 0.25, "r1": None},
@@ -48,7 +48,7 @@ def tagged(*rows):
 
 def test_complexity_is_tags_a_row_and_diversity_distinct_tags_a_row():
     found = {"r0": tagged(["a", "b"], ["a"]), "r1": tagged(["a", "b", "c", "d"], ["a", "e"]), "r2": tagged()}
-    assert distributions.tag_figures(found, "m") == {
+    assert distributions.tag_metrics(found, "m") == {
         "tagger": "m",
         "rows": {"r0": 2, "r1": 2, "r2": 0},
         "unique": {"r0": 2, "r1": 5, "r2": 0},

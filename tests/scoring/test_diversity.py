@@ -59,7 +59,7 @@ def test_what_cannot_be_measured_is_a_reject_and_nobodys_neighbour():
 
 def test_figures_are_of_each_pool_and_say_how_they_were_taken():
     far = {"r0": pl.Series([0.0, 0.25, 1.0]), "r1": pl.Series([], dtype=pl.Float64)}
-    assert diversity.diversity_figures(far, "some/model", L2) == {
+    assert diversity.diversity_metrics(far, "some/model", L2) == {
         "embedder": "some/model",
         "text": "whole",
         "distance": "l2",
@@ -104,7 +104,7 @@ def lengths(monkeypatch):
     class Lengths(embeddings.Embedder):
         def __init__(self, model): ...
         def __exit__(self, *error): ...
-        def keep(self, texts): ...
+        def cache_embeddings(self, texts): ...
 
         def embed(self, texts):
             return np.array([[len(text), 0] for text in texts], np.float32)

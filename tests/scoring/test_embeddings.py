@@ -15,7 +15,7 @@ import tiny
 from evobuild.core.errors import MissingExtra, UserError
 from evobuild.core.uri import Weights
 from evobuild.scoring import embeddings
-from evobuild.scoring.embeddings import Embedder, embedded_text
+from evobuild.scoring.embeddings import Embedder, text_to_embed
 from evobuild.weights import equal_lengths
 
 
@@ -134,11 +134,11 @@ TURNS = (("user", "Hello."), ("assistant", "Hi."))
     ],
 )
 def test_all_that_is_asked_is_embedded_or_the_instruction_alone(row, text, fields, expected):
-    assert embedded_text(row("Name a river.")._replace(**fields), text) == expected
+    assert text_to_embed(row("Name a river.")._replace(**fields), text) == expected
 
 
 def test_a_model_cuts_off_the_beginning_of_a_long_conversation(fake, row):
-    asked = embedded_text(row("Shorter, please.", history=TURNS), "whole")
+    asked = text_to_embed(row("Shorter, please.", history=TURNS), "whole")
     read = fake.tokenizer(asked, truncation=True, max_length=3)["input_ids"]
     assert read == ["Shorter,", "please.", "Hi."]
 

@@ -59,7 +59,7 @@ def folder(tmp_path_factory) -> Path:
 def measured(store, folder):
     def measure(given, settings=SETTINGS, name="one"):
         with reward.Rewarder(Weights(str(folder / name)), settings) as rewarder:
-            return {each.id: each for each in rewarder.reward(given)}
+            return {each.id: each for each in rewarder.score_turns(given)}
 
     return measure
 
@@ -161,7 +161,7 @@ def test_a_language_model_gets_no_output_at_random(store):
         reward.Rewarder(Weights(str(tiny.folder())), SETTINGS) as rewarder,
         pytest.raises(UserError, match=wanted),
     ):
-        list(rewarder.reward(TURNS))
+        list(rewarder.score_turns(TURNS))
 
 
 def run(tmp_path, row, label, model):

@@ -50,7 +50,7 @@ def settings(**fields) -> ScoreParams:
 
 def scores(rows, model: Weights | None = None, **fields) -> dict[str, Score | Reject]:
     with Scorer(model or Weights(str(tiny.folder())), settings(**fields)) as scorer:
-        found = list(scorer.score(rows))
+        found = list(scorer.score_rows(rows))
     assert len({each.id for each in found}) == len(found)
     return {each.id: each for each in found}
 
@@ -198,7 +198,8 @@ def test_a_stage_that_finds_all_kept_never_imports_torch(store, tmp_path: Path) 
         "from evobuild.scoring.score import Scorer\n"
         f"given = Score.model_validate({settings().model_dump()!r})\n"
         f"height, rows = stream_instructions(Path({str(tmp_path / 'r0.parquet')!r}))\n"
-        f"with Scorer(Weights({str(tiny.folder())!r}), given) as scorer: found = list(scorer.score(rows))\n"
+        f"with Scorer(Weights({str(tiny.folder())!r}), given) as scorer:\n"
+        "    found = list(scorer.score_rows(rows))\n"
         "print(height, len(found), sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)

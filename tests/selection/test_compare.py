@@ -17,9 +17,9 @@ from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.measures import measure_of
 from evobuild.core.rejects import REJECTS
 from evobuild.core.yaml_files import read_yaml
-from evobuild.selection import compare, compared_rows
+from evobuild.selection import compared_rows, selection_metrics
 from evobuild.selection.candidate_rows import Sources
-from evobuild.selection.compare import Comparison
+from evobuild.selection.selection_metrics import MetricComparison
 
 # Words of an instruction, its tokens, IC-IFD, IFD and difficulty; the last row was lost before the cut.
 ROWS = [
@@ -67,17 +67,17 @@ def write(root: Path, rows: list[tuple[Any, ...]] = ROWS) -> list[str]:
     return [row.id for row in made]
 
 
-def compared(root: Path, between: tuple[Any, ...] = (), **changes: Any) -> Comparison:
+def compared(root: Path, between: tuple[Any, ...] = (), **changes: Any) -> MetricComparison:
     content = read_yaml(SHIPPED_PARAMS)
     select = content["select"] | {"pools": ["r1"], "share": 0.5} | changes
     given = Params.model_validate(content | {"select": select})
     sources = Sources(root / "rounds", root / "responses", root / "measures")
-    return compare.compare_metrics(
+    return selection_metrics.compare_selection_metrics(
         given,
         sources,
         dataset=root / "dataset.parquet",
         rejects=root / "rejects/select.parquet",
-        examples=compare.Examples(1, between),
+        examples=selection_metrics.Examples(1, between),
     )
 
 

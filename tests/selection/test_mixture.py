@@ -31,13 +31,13 @@ SHIPPED = load_all_params(SHIPPED_PARAMS).select.model_dump() | {"per_pool": Fal
     ],
 )
 def test_rows_are_shared_out_by_the_largest_remainder(total, weights, sizes, expected) -> None:
-    assert mixture.share_out(total, weights, sizes) == expected
+    assert mixture.apportion(total, weights, sizes) == expected
 
 
 @pytest.mark.parametrize("total", range(0, 40, 3))
 def test_all_rows_wanted_are_given_while_there_are_any(total) -> None:
     sizes = {"a": 1, "b": 17, "c": 4, "d": 9}
-    found = mixture.share_out(total, {"a": 5, "b": 0.3, "c": 2, "d": 1.1}, sizes)
+    found = mixture.apportion(total, {"a": 5, "b": 0.3, "c": 2, "d": 1.1}, sizes)
     assert sum(found.values()) == min(total, sum(sizes.values()))
     assert all(found[part] <= sizes[part] for part in sizes)
 

@@ -44,7 +44,7 @@ def kept(
     if vectors is not None:
         vectors = np.array([vectors[key] for key in ordered["id"]], float)
     rejects: list[pl.DataFrame] = []
-    keep = selection.cut_by_mixture(ordered, given, rejects.append, vectors)
+    keep = selection.select_by_mixture(ordered, given, rejects.append, vectors)
     none = pl.DataFrame(schema=dict.fromkeys(("id", "reason", "detail"), pl.String))
     lost = pl.concat([none, *rejects])
     assert sorted([*keep["id"], *lost["id"]]) == sorted(table["id"])
@@ -266,11 +266,11 @@ def test_near_rows_are_lost_by_words_and_by_embedding(sources: Sources) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"by": "reward"}, "select.by asks for reward, but no row of r0, r1 has one; see models.reward"),
-        ({"by": {"ifd": 1, "tags": 1}}, "select.by asks for tags"),
+        ({"by": "reward"}, "select.by needs reward, but no row of r0, r1 has one; see models.reward"),
+        ({"by": {"ifd": 1, "tags": 1}}, "select.by needs tags"),
         (
             {"filters": SELECT["filters"] | {"ranges": {"diversity": [0, None]}}},
-            "select.filters asks for diversity",
+            "select.filters needs diversity",
         ),
     ],
 )
@@ -295,10 +295,10 @@ def test_the_same_rows_give_the_same_choice_in_any_order_of_pools(sources: Sourc
 
 def test_all_pools_are_every_round_and_branch_and_the_seed_where_it_is_alone() -> None:
     every = ["r0", "r1", "autoif"]
-    assert select(pools="all").pools_read(every) == ["r1", "autoif"]
-    assert select(pools="all", keep_seeds=True).pools_read(every) == every
-    assert select(pools="all").pools_read(["r0"]) == ["r0"]
-    assert select(pools=["r0", "r1"]).pools_read(every) == ["r0", "r1"]
+    assert select(pools="all").list_pools(every) == ["r1", "autoif"]
+    assert select(pools="all", keep_seeds=True).list_pools(every) == every
+    assert select(pools="all").list_pools(["r0"]) == ["r0"]
+    assert select(pools=["r0", "r1"]).list_pools(every) == ["r0", "r1"]
 
 
 def test_a_round_more_reaches_the_data_set() -> None:
@@ -321,5 +321,5 @@ def test_rows_that_a_person_marked_are_left_out(sources: Sources, tmp_path: Path
 def test_a_line_that_is_no_id_is_named(sources: Sources, tmp_path: Path, line: str) -> None:
     file = tmp_path / "marked.txt"
     file.write_text(f"{'0' * 20}\n{line}\n")
-    with pytest.raises(BadInput, match=r"marked\.txt:2: .* is no id of a row; expected one a line"):
+    with pytest.raises(BadInput, match=r"marked\.txt:2: .* is not a row id; expected one per line"):
         chosen(sources, exclude=str(file))

@@ -21,7 +21,7 @@ def said(values: list[float], pools: list[str], **changes: Any) -> list[str]:
     """What is said of rows with some IFD; the same values are their difficulty."""
     given = Select.model_validate(SHIPPED | {"by": "ifd", "per_pool": False} | changes)
     table = rows(ifd=values, difficulty=values, question_tokens=values, round=pools)
-    return warnings.warn_of_reversed_rounds(ranks.add_worth(table, given.by, 1), given, POOLS)
+    return warnings.warn_reversed_rounds(ranks.add_worth(table, given.by, 1), given, POOLS)
 
 
 def test_a_mean_that_falls_from_round_to_round_is_said_with_its_values() -> None:
@@ -63,5 +63,5 @@ def test_the_lowest_come_first_of_some_metrics() -> None:
     ],
 )
 def test_a_pool_that_gives_more_than_half_is_named(pools: str, chosen: str, expected: str | None) -> None:
-    found = warnings.warn_of_dominant_pool(sorted(set(pools)), pl.Series("pool", list(chosen), pl.String))
+    found = warnings.warn_dominant_pool(sorted(set(pools)), pl.Series("pool", list(chosen), pl.String))
     assert found == ([] if expected is None else [f"{expected}to mix rounds, set select.weights"])

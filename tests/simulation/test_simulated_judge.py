@@ -10,7 +10,7 @@ import pytest
 from evobuild import simulation
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render_prompt
-from evobuild.evaluation.benchmarks.alpaca_eval.preference import read_weighted
+from evobuild.evaluation.benchmarks.alpaca_eval.preference import read_probability
 from evobuild.evaluation.benchmarks.mt_bench.rating import rating_question, read_rating
 from evobuild.evaluation.pairwise import PAIR_PROMPTS, Pair, combine, pair_question
 from evobuild.simulation.judge import _UNCLEAR
@@ -59,7 +59,7 @@ def test_a_letter_has_the_probabilities_that_it_was_chosen_by():
         "judge/alpaca_eval.jinja", instruction=ASKED, first="Sleep.", second="No.", mark=MARK
     )
     choices = ask(prompt, logprobs=5, token_texts=True, n=200).choices
-    shares = [read_weighted(Reply("", (choice,), 0)) for choice in choices]
+    shares = [read_probability(Reply("", (choice,), 0)) for choice in choices]
     known = [share for share in shares if share is not None]
     assert 0.9 * 200 < len(known) < 200 and 0 < min(known) < 0.5 < max(known) < 1
     for choice, share in zip(choices, shares, strict=True):

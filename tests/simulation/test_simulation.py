@@ -79,7 +79,7 @@ def given(name, instruction=SEED, **values):
 
 
 def e0(*clauses):
-    return "\n".join([*clauses, methods.initial_method("e0")])
+    return "\n".join([*clauses, methods.render_initial_method("e0")])
 
 
 def row(text, context=""):
@@ -92,13 +92,13 @@ def outcome(plan, parent, model="small", seed=0):
     made = read_child(step, ask(step.prompt, model=model, seed=seed), "r1", model, RULES)
     if not isinstance(made, Instruction):
         return made.reason, None
-    lost = "lost content" if elimination.lost_content(parent, made.instruction, made.input) else None
-    return failures.response_failure(ask(made.instruction, "respond", model).text) or lost, made
+    lost = "lost content" if elimination.find_lost_content(parent, made.instruction, made.input) else None
+    return failures.find_response_failure(ask(made.instruction, "respond", model).text) or lost, made
 
 
 def failed(method, rows=1500, model="small"):
     """The share of each failure, by its reason."""
-    plan = plan_by_method(methods.with_instruction_slot(method))
+    plan = plan_by_method(methods.normalise_slot(method))
     parents = (row(f"Give {number} tips for staying healthy.") for number in range(rows))
     found = Counter(outcome(plan, parent, model)[0] for parent in parents)
     return {reason: count / rows for reason, count in found.items() if reason}
@@ -135,7 +135,7 @@ def test_only_what_draws_a_reply_changes_it_and_limits_only_cut_it():
 
 @pytest.mark.parametrize("model", rates.TRAITS)
 def test_every_evolution_fails_in_each_way_at_its_stated_rate(model):
-    weak = methods.initial_method("weak")
+    weak = methods.render_initial_method("weak")
     found, stated = failed(weak, 3000, model), rates.evolution_failure_rates(model, clauses_of(weak), 20)
     for kind, rate_of_kind in stated.items():
         assert found[SAID.get(kind, kind)] == pytest.approx(rate_of_kind, abs=0.02), kind
@@ -143,7 +143,7 @@ def test_every_evolution_fails_in_each_way_at_its_stated_rate(model):
 
 
 def test_a_better_method_fails_less_and_an_over_long_one_more():
-    texts = methods.initial_method("weak"), e0(), e0(*GOOD), e0(*GOOD, " so on" * 700)
+    texts = methods.render_initial_method("weak"), e0(), e0(*GOOD), e0(*GOOD, " so on" * 700)
     weak, initial, better, long = (sum(failed(text).values()) for text in texts)
     assert weak > initial + 0.1 and 0.25 < initial < 0.42 and better < 0.6 * initial and long > better + 0.1
     assert sum(failed(e0(), model="large").values()) < 0.6 * initial
@@ -178,7 +178,7 @@ def test_small_evolves_further_and_names_more_methods():
         made = [outcome(plan_by_method(e0()), row(f"{number}. {SEED}"), model)[1] for number in range(300)]
         lengths[model] = fmean(len(each.instruction) for each in made if each)
         replies = several(e0().replace("{instruction}", SEED), "evolve", 60, model)
-        ways[model] = Counter(way for reply in replies for way in keywords.listed_methods(reply))
+        ways[model] = Counter(way for reply in replies for way in keywords.parse_method_list(reply))
     assert lengths["small"] > lengths["large"] + 30
     assert len(ways["small"]) > 8 and ways["small"].most_common(1)[0][1] < ways["large"].most_common(1)[0][1]
 
@@ -260,7 +260,9 @@ def test_the_responders_prompt_changes_no_answer(strategy, text, context):
 
 def read_verifier(choice):
     try:
-        return failures.reply_failure(Reply("", (choice,), 0)) or verifiers.read_verifier_reply(choice.text)
+        return failures.find_reply_failure(Reply("", (choice,), 0)) or verifiers.read_verifier_reply(
+            choice.text
+        )
     except verifiers.UnreadableVerifier as error:
         return str(error)
 

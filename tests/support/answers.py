@@ -7,7 +7,7 @@ from fakes import reply
 from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.core.tables import Columns
 from evobuild.evaluation.benchmark import Answer, Tools
-from evobuild.evaluation.evaluate import _row
+from evobuild.evaluation.evaluate import _evaluation_row
 
 
 def answered(items, texts):
@@ -18,8 +18,8 @@ def answered(items, texts):
 def scored_rows(benchmark, answers, judge=None):
     """Score answers, as the rows of EVALUATION."""
     columns = Columns(EVALUATION)
-    for scored in benchmark.score(answers, Tools(1, judge=judge)):
-        columns.append(_row("model", benchmark.name, scored))
+    for scored in benchmark.score_items(answers, Tools(1, judge=judge)):
+        columns.append(_evaluation_row("model", benchmark.name, scored))
     return columns.frame()
 
 

@@ -25,14 +25,14 @@ def answered(found: Benchmark[Any], replies: list[str | list[str]]) -> list[Answ
     answers = []
     for item, texts in zip(found.read_items(), replies, strict=False):
         choices = tuple(Choice(text, "stop", 1) for text in ([texts] if isinstance(texts, str) else texts))
-        answers.append(Answer(item, tuple(found.asks(item, ())), (Reply(item.id, choices, 1),)))
+        answers.append(Answer(item, tuple(found.next_requests(item, ())), (Reply(item.id, choices, 1),)))
     return answers
 
 
 def rows_of(found: Benchmark[Any], answers: list[Answer], tools: Tools | None = None) -> pl.DataFrame:
     """The rows of EVALUATION that come of answers."""
-    scored = found.score(answers, tools or Tools(1))
-    return tables.frame(EVALUATION, [evaluate._row("model", found.name, each) for each in scored])
+    scored = found.score_items(answers, tools or Tools(1))
+    return tables.frame(EVALUATION, [evaluate._evaluation_row("model", found.name, each) for each in scored])
 
 
 def value(figure: pl.DataFrame) -> float:

@@ -10,9 +10,9 @@ from evobuild.core import tables
 from evobuild.core.chat import Sampling
 from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.evaluation.benchmark import Answer, Tools
-from evobuild.evaluation.evaluate import _row
+from evobuild.evaluation.evaluate import _evaluation_row
 from evobuild.evaluation.judge import Judge, JudgeSettings
-from evobuild.evaluation.statistics import estimate
+from evobuild.evaluation.statistics import estimate_metric
 
 
 class FakeModel:
@@ -39,7 +39,7 @@ def answered(benchmark, say):
     found = []
     for item in benchmark.read_items():
         asks, replies = [], []
-        while more := benchmark.asks(item, replies):
+        while more := benchmark.next_requests(item, replies):
             asks += more
             replies += [reply(str(place), say(ask)) for place, ask in enumerate(more)]
         found.append(Answer(item, tuple(asks), tuple(replies)))
@@ -48,11 +48,11 @@ def answered(benchmark, say):
 
 def scored_rows(benchmark, answers, judge):
     """The rows of EVALUATION that scoring gives."""
-    scored = benchmark.score(answers, Tools(benchmark.seed, judge=judge))
-    return tables.frame(EVALUATION, [_row("m", benchmark.name, each) for each in scored])
+    scored = benchmark.score_items(answers, Tools(benchmark.seed, judge=judge))
+    return tables.frame(EVALUATION, [_evaluation_row("m", benchmark.name, each) for each in scored])
 
 
 def figure_values(benchmark, rows):
     """The value of each figure that has one, by name."""
-    figures = {name: estimate(each, 200, 1) for name, each in benchmark.figures(rows).items()}
+    figures = {name: estimate_metric(each, 200, 1) for name, each in benchmark.compute_metrics(rows).items()}
     return {name: each.value for name, each in figures.items() if each}

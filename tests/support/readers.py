@@ -77,7 +77,7 @@ def _missing(text: str) -> object:
 def _no_evolution(text: str) -> object:
     instruction, given, output, evolved = _parts(text, 4)
     row = _row(instruction, input=given, output=output)
-    return elimination.evolution_failure(row, _reversed(evolved), RULES)
+    return elimination.find_evolution_failure(row, _reversed(evolved), RULES)
 
 
 def _changed(text: str) -> object:
@@ -88,7 +88,7 @@ def _changed(text: str) -> object:
 def _filled(text: str) -> object:
     method, instruction, given, said = _parts(text, 4)
     row = _row(instruction, input=given, history=(("user", said),))
-    return methods.fill_method(methods.with_instruction_slot(method), row)
+    return methods.fill_method(methods.normalise_slot(method), row)
 
 
 def _record(kind: formats.Format, text: str) -> object:
@@ -99,7 +99,7 @@ def _record(kind: formats.Format, text: str) -> object:
 def _preferred(text: str) -> object:
     texts = tuple((word, "m") for word in text.split())
     choice = Choice(text, "stop", len(texts), ((-0.5, -1.5),) * len(texts), token_texts=texts)
-    return preference.read_weighted(Reply("key", (choice,), 7))
+    return preference.read_probability(Reply("key", (choice,), 7))
 
 
 def _searched(text: str) -> object:
@@ -119,7 +119,7 @@ def _child(given: step.Step, text: str) -> object:
 
 def _child_with_input(text: str) -> object:
     given, other, _ = _parts(text, 3)
-    return _child(_step(methods.bare_instruction, input=given), f"{given} {other}")
+    return _child(_step(methods.extract_instruction, input=given), f"{given} {other}")
 
 
 def _labelled(text: str) -> str:
@@ -168,7 +168,7 @@ def _candidate(text: str) -> object:
 
 def _judged(text: str) -> object:
     level, score = reply("key", text), reply("key", text)
-    return rate._rating("key", {"level": level, "score": score})
+    return rate._build_rating("key", {"level": level, "score": score})
 
 
 _ASKED: dict[str, Any] = {
@@ -193,7 +193,7 @@ def _checked(text: str) -> object:
         )
         for kind in checks.CHECKS.keys() - apart
     ]
-    return ifeval.verify(asked, text)
+    return ifeval.check_reply(asked, text)
 
 
 def _ruled(text: str) -> object:
@@ -272,31 +272,31 @@ _JUDGES: dict[str, Reader] = {
     "alpaca_eval.letter": lambda text: preference.read_letter(reply("key", text)),
     "alpaca_eval.probabilities": _preferred,
     "equality.verdict": equality.read_equality_verdict,
-    "keywords.methods": keywords.listed_methods,
-    "keywords.methods below a label": lambda text: keywords.listed_methods(_listed(text)),
+    "keywords.methods": keywords.parse_method_list,
+    "keywords.methods below a label": lambda text: keywords.parse_method_list(_listed(text)),
     "keywords.keyword": lambda text: keywords.read_keyword(reply("key", text)),
-    "keywords.phrase": keywords.normal_phrase,
+    "keywords.phrase": keywords.normalise_phrase,
     "keywords.plurals": lambda text: keywords.merge_plural_phrases(
-        [keywords.Keyword("id", "row", "r1", "simulated", "m", keywords.normal_phrase(text), text)]
+        [keywords.Keyword("id", "row", "r1", "simulated", "m", keywords.normalise_phrase(text), text)]
     ),
 }
 _EVOLUTION: dict[str, Reader] = {
     "methods.evolved": _method(methods.read_evolved_instruction),
     "methods.evolved below a label": _method(lambda text: methods.read_evolved_instruction(_labelled(text))),
-    "methods.bare": _method(methods.bare_instruction),
+    "methods.bare": _method(methods.extract_instruction),
     "methods.improved": _method(methods.read_improved_method),
     "methods.improved in a fence": _candidate,
-    "methods.slot": methods.with_instruction_slot,
+    "methods.slot": methods.normalise_slot,
     "methods.fill": _filled,
     "step.child of a method": lambda text: _child(_step(methods.read_evolved_instruction), _labelled(text)),
-    "step.child of an operation": partial(_child, _step(methods.bare_instruction)),
+    "step.child of an operation": partial(_child, _step(methods.extract_instruction)),
     "step.child with an input": _child_with_input,
     "step.new input": lambda text: _child(
-        _step(methods.bare_instruction, input="1, 2"), f"Sort.\n#Input#:\n{text}"
+        _step(methods.extract_instruction, input="1, 2"), f"Sort.\n#Input#:\n{text}"
     ),
-    "elimination.failure": lambda text: elimination.evolution_failure(_row(PARENT), text, RULES),
+    "elimination.failure": lambda text: elimination.find_evolution_failure(_row(PARENT), text, RULES),
     "elimination.failure of text": _no_evolution,
-    "elimination.lost_content": lambda text: elimination.lost_content(_row(text), PARENT, ""),
+    "elimination.lost_content": lambda text: elimination.find_lost_content(_row(text), PARENT, ""),
 }
 _AUTOIF: dict[str, Reader] = {
     "augment.item": augment.clean_list_item,
@@ -315,9 +315,9 @@ _AUTOIF: dict[str, Reader] = {
     "booleans.boolean": booleans.read_boolean,
 }
 _ANSWERS: dict[str, Reader] = {
-    "failures.response": lambda text: failures.response_failure(text, ("auto_evol", "wizardlm")),
-    "failures.question": lambda text: failures.response_failure(f"{text}?", ("auto_evol", "wizardlm")),
-    "failures.reply": lambda text: failures.reply_failure(reply("key", text)),
+    "failures.response": lambda text: failures.find_response_failure(text, ("auto_evol", "wizardlm")),
+    "failures.question": lambda text: failures.find_response_failure(f"{text}?", ("auto_evol", "wizardlm")),
+    "failures.reply": lambda text: failures.find_reply_failure(reply("key", text)),
     "redaction.hidden": redaction.Redaction(["sk-proj-Abcdefghijklmnop1234567890"]).hidden,
     "reasoning.split": reasoning.split_reasoning,
     "reasoning.split opened": lambda text: reasoning.split_reasoning(f"<think>{text}"),
@@ -347,8 +347,8 @@ _BENCHMARKS: dict[str, Reader] = {
     "followbench.numbered": lambda text: rules.satisfies("format/30", f"**1{text}", "", 5),
     "followbench.judgment of one": lambda text: judging.read_judgment(text, 1),
     "followbench.judgment": lambda text: judging.read_judgment(f"['YES', {text}]", 3),
-    "final_answers.last_boxed": final_answers.last_boxed,
-    "final_answers.boxed": lambda text: final_answers.boxed_number(f"\\boxed{{{text}}}"),
+    "final_answers.find_last_boxed": final_answers.find_last_boxed,
+    "final_answers.boxed": lambda text: final_answers.read_boxed_number(f"\\boxed{{{text}}}"),
     "gsm8k.numbers": lambda text: gsm8k.check_numbers(text, "#### 18"),
     "gsm8k.numbers, signed": lambda text: gsm8k.check_numbers(f"#### -{text}", "#### 18"),
     "programs.blocks": programs.code_blocks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evobuild.core.chat import Sampling
 from evobuild.core.uri import ChatModel
-from evobuild.evaluation.benchmark import Ask, Benchmark, Check, Item, Scored, Settings, user
+from evobuild.evaluation.benchmark import Benchmark, Check, Item, ModelRequest, Scored, Settings, user_chat
 
 MODEL = ChatModel("openai", "tiny")
 
@@ -17,13 +17,13 @@ class Sums(Benchmark[Settings]):
     def read_items(self):
         return [Item(f"i{number}", "sums", {"wanted": number * 2}) for number in range(self.count)]
 
-    def asks(self, item, replies):
+    def next_requests(self, item, replies):
         if len(replies) == 2:
             return ()
         turn = ("once", "twice")[len(replies)]
-        return (Ask(user(f"{item.id} {turn}"), Sampling()),)
+        return (ModelRequest(user_chat(f"{item.id} {turn}"), Sampling()),)
 
-    def score(self, answers, tools):
+    def score_items(self, answers, tools):
         for answer in answers:
             for part, (ask, reply) in enumerate(zip(answer.asks, answer.replies, strict=True), 1):
                 right = float(reply.text == str(answer.item.content["wanted"] * part))

@@ -93,7 +93,7 @@ def loss(paths: dict[str, Path], folder: Path) -> float:
     with Model(ChatModel("transformers", str(folder)), "evaluated") as model:
         rows = evaluate_model("m", [benchmark], model, Tools(1)).rows
     assert rows.height == len(ROWS)
-    figure = benchmark.figures(rows)["loss"]
+    figure = benchmark.compute_metrics(rows)["loss"]
     return float(figure["total"].sum() / figure["weight"].sum())
 
 

@@ -14,7 +14,7 @@ from evobuild.core.errors import BadParams, UserError
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.uri import EXPERIENCED, SCRATCH, ChatModel
 from evobuild.evaluation.benchmark import Benchmark
-from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
+from evobuild.evaluation.params import build_benchmarks, resolve_models
 from evobuild.models import adapted, roles
 
 HELD_OUT = "data/held_out.parquet"
@@ -27,7 +27,7 @@ IN_PROCESS = ("transformers", "vllm")
 
 def check_evaluation(params: Params) -> None:
     """Raise BadParams at the first contradiction or missing model or file."""
-    for name, model in models_to_evaluate(params.evaluate.models, params.bases).items():
+    for name, model in resolve_models(params.evaluate.models, params.bases).items():
         if model.engine in IN_PROCESS:
             _check_model(f"evaluate.models.{name}", model, params)
     for benchmark in _build_benchmarks(params):
@@ -39,7 +39,7 @@ def check_evaluation(params: Params) -> None:
 def list_evaluation_warnings(params: Params) -> Iterator[str]:
     """Yield warnings about allowed but likely unintended params: duplicate models, unscorable items."""
     named: dict[str, str] = {}
-    for name, model in models_to_evaluate(params.evaluate.models, params.bases).items():
+    for name, model in resolve_models(params.evaluate.models, params.bases).items():
         if (first := named.setdefault(str(model), name)) != name:
             yield f"evaluate.models: {first} and {name} are the same model, '{model}'"
     wanting = [each.name for each in _build_benchmarks(params) if "likelihoods" in each.needs]
@@ -52,7 +52,7 @@ def list_evaluation_warnings(params: Params) -> Iterator[str]:
 
 
 def _build_benchmarks(params: Params) -> list[Benchmark[Any]]:
-    return made_benchmarks(params.evaluate.benchmarks, params.random_seed)
+    return build_benchmarks(params.evaluate.benchmarks, params.random_seed)
 
 
 def _check_model(key: str, model: ChatModel, params: Params) -> None:

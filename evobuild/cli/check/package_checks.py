@@ -15,7 +15,7 @@ from evobuild.core import machine
 from evobuild.core.errors import BadParams, MissingExtra, install_command, missing_package
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.evaluation.lm_eval_tasks import LM_EVAL
-from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
+from evobuild.evaluation.params import build_benchmarks, resolve_models
 from evobuild.models.roles import chat_models, evaluated_models, weights_models
 from evobuild.scoring.params import measure_models
 from evobuild.training.params import Finetune, settings_of_base, tuned_models
@@ -127,7 +127,7 @@ def _list_model_needs(params: Params, settings: machine.Machine) -> Iterator[Nee
         **chat_models(params.models),
         **measure_models(params.measures),
         **weights_models(params.models),
-        **evaluated_models(models_to_evaluate(params.evaluate.models, params.bases)),
+        **evaluated_models(resolve_models(params.evaluate.models, params.bases)),
     }
     elsewhere: list[str] = list(settings.ray.engines) if settings.ray else []
     for role, model in models.items():
@@ -161,6 +161,6 @@ def _list_benchmark_needs(params: Params) -> Iterator[Need]:
         if which.startswith(LM_EVAL):
             yield Need(f"evaluate.benchmarks.{name}", HARNESS)
         else:
-            [benchmark] = made_benchmarks({name: settings}, params.random_seed)
-            packages = tuple(SCORERS[each] for each in benchmark.needed_libraries() if each in SCORERS)
+            [benchmark] = build_benchmarks({name: settings}, params.random_seed)
+            packages = tuple(SCORERS[each] for each in benchmark.list_libraries() if each in SCORERS)
             yield Need(f"evaluate.benchmarks.{name}", packages)

@@ -45,7 +45,7 @@ def _check_pools(params: Params) -> None:
 def _check_weights(params: Params) -> None:
     given = params.select
     weighted = [
-        name for name in given.pools_read(params.pools) if not (given.keep_seeds and name == SEED_ROUND)
+        name for name in given.list_pools(params.pools) if not (given.keep_seeds and name == SEED_ROUND)
     ]
     if given.weights and sorted(given.weights) != sorted(weighted):
         raise BadParams(

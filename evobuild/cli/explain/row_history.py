@@ -311,16 +311,16 @@ class _Reader:
         self, row: Instruction, parent: Instruction, operation: str, number: int
     ) -> tuple[Step | None, str]:
         """Find the step whose reply is the row, and the file of its prompt; None, and what is missing."""
-        known = prompts_sent.known_plans(self._iterate_methods())
-        first = prompts_sent.first_step(operation, parent, known)
+        known = prompts_sent.collect_plans(self._iterate_methods())
+        first = prompts_sent.build_first_step(operation, parent, known)
         place = str(prompt_file(operation_template(operation)))
         if first and first.needs_answer:
-            first = prompts_sent.first_step(operation, self._read_answer(parent), known)
+            first = prompts_sent.build_first_step(operation, self._read_answer(parent), known)
         if first and first.then and (step := self._find_last_step(row, first, number)):
             return step, place
         if first and first.needs_answer and not first.then and first.parent.output:
             return first, place
-        return prompts_sent.step_sent(operation, parent, known)
+        return prompts_sent.render_step(operation, parent, known)
 
     def _read_answer(self, row: Instruction) -> Instruction:
         """Read the row with the answer that it got in its pool, without one if that table lacks it."""
@@ -341,7 +341,7 @@ class _Reader:
         """Yield every method that may have been used, with the path of its text."""
         given = self._params.evolve
         files = METHOD, Path(given.file), *map(Path, strategies.method_files(given))
-        yield from prompts_sent.known_methods(*files)
+        yield from prompts_sent.collect_methods(*files)
         if CANDIDATES_IN.exists():
             table = tables.read(CANDIDATES_IN, CANDIDATES)
             for key, method in table.select("id", "method").iter_rows():
@@ -353,7 +353,7 @@ class _Reader:
         if not file.exists() or str(evolver) != row.evolver:
             return None
         sampling = evolve.evolver_sampling(self._params.evolve, self._params.random_seed, number)
-        sampling = attempts.sample_sampling(sampling, step.sample)
+        sampling = attempts.reseed_sampling(sampling, step.sample)
         with reply_cache.ReplyCache(file, registry.engine_identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", step.prompt),), sampling))
             reply = opened.get_replies([key]).get(key)

@@ -141,7 +141,7 @@ def read_line(found: Found, folder: Path) -> Line:
 
 def _build_steps(rows: list[dict[str, Any]], params: dict[str, Any]) -> Iterator[Step]:
     files = METHOD_FILE, *map(Path, list_own_methods(params))
-    known = prompts_sent.known_plans(prompts_sent.known_methods(*files))
+    known = prompts_sent.collect_plans(prompts_sent.collect_methods(*files))
     parent: Instruction | None = None
     table = pl.DataFrame(rows, schema=LINEAGE)
     for row, told in zip(iterate_instructions(table), rows, strict=True):
@@ -149,7 +149,7 @@ def _build_steps(rows: list[dict[str, Any]], params: dict[str, Any]) -> Iterator
         operation = failed[0]["operation"] if row.operation == KEPT and failed else row.operation
         prompt = None
         if parent and row.strategy not in ("", AUTOIF):
-            step, place = prompts_sent.step_sent(operation, parent, known)
+            step, place = prompts_sent.render_step(operation, parent, known)
             prompt = _build_prompt("evolver", place, step.prompt if step else "")
         attempts = (
             Attempt(each["attempt"], each["reason"], each["detail"], each["reply"]) for each in failed
@@ -192,7 +192,11 @@ def _build_answer(answered: tuple[Instruction, RowOutcome], params: dict[str, An
     measures = [name for name in find_param(params, "rate.measures") or () if name in rating_prompts.KINDS]
     alone = find_param(params, "rate.score_prompt") == "alone"
     is_rated = any(outcome.measured.get(name) is not None for name in ("level", "difficulty"))
-    rated = rating_prompts.prompts_sent(row, measures, "alone" if alone else "reasoned") if is_rated else ()
+    rated = (
+        rating_prompts.render_rating_prompts(row, measures, "alone" if alone else "reasoned")
+        if is_rated
+        else ()
+    )
     judged = (_build_prompt("judge", str(prompts.prompt_file(name)), text) for _, name, text in rated)
     return Answer(outcome, asked, tuple(judged))
 

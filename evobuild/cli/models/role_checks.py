@@ -21,7 +21,7 @@ from evobuild.core import machine
 from evobuild.core.errors import UserError
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.evaluation.params import models_to_evaluate
+from evobuild.evaluation.params import resolve_models
 from evobuild.models import adapted
 from evobuild.models.roles import EVALUATED, chat_models, evaluated_models, weights_models
 from evobuild.models.simulated_engine import SIMULATED_MODELS
@@ -53,7 +53,7 @@ def check_roles(file: Path) -> list[RoleCheck]:
         **measure_models(params.measures),
         **weights_models(params.models),
         **{f"base {name}": base.model for name, base in params.bases.items()},
-        **evaluated_models(models_to_evaluate(params.evaluate.models, params.bases)),
+        **evaluated_models(resolve_models(params.evaluate.models, params.bases)),
     }
     # An evaluated model need not chat: a missing chat template is a problem only for other roles.
     wanted = {role: (model, role.startswith(EVALUATED)) for role, model in roles.items()}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from evobuild.cli.plan.amounts import NONE, Amount
 from evobuild.cli.plan.assumptions import EVALUATED_REPLY
-from evobuild.evaluation.benchmark import Ask, Benchmark, drawn_items
+from evobuild.evaluation.benchmark import Benchmark, ModelRequest, sample_items
 
 HELD_OUT = "data/held_out.parquet"
 BYTES_A_TOKEN = 4
@@ -61,10 +61,10 @@ def count_benchmark_calls(
 def _add_items(total: BenchmarkLoad, benchmark: Benchmark[Any], limit: int | None) -> BenchmarkLoad:
     calls = questions = asked = prompt = reply = 0
     longest, by_replies = total.longest, total.by_replies
-    for item in drawn_items(benchmark.read_items(), limit, benchmark.seed):
-        most, judged = benchmark.most_asks(item), benchmark.most_questions(item)
+    for item in sample_items(benchmark.read_items(), limit, benchmark.seed):
+        most, judged = benchmark.max_requests(item), benchmark.max_judge_calls(item)
         calls, questions = calls + most, questions + judged
-        first = list(benchmark.asks(item, ()))
+        first = list(benchmark.next_requests(item, ()))
         by_replies = by_replies or bool(judged) or most > len(first)
         asked += len(first)
         prompt += sum(map(_count_prompt_tokens, first))
@@ -81,12 +81,12 @@ def _add_items(total: BenchmarkLoad, benchmark: Benchmark[Any], limit: int | Non
     )
 
 
-def _count_prompt_tokens(ask: Ask) -> int:
+def _count_prompt_tokens(ask: ModelRequest) -> int:
     texts = [*(message.content for message in ask.messages), ask.continuation or ""]
     return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) // BYTES_A_TOKEN
 
 
-def _estimate_reply_tokens(ask: Ask) -> int:
+def _estimate_reply_tokens(ask: ModelRequest) -> int:
     """Estimate the tokens of a reply: 0 where a given text is scored."""
     if ask.continuation is not None:
         return 0

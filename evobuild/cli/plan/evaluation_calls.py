@@ -12,7 +12,7 @@ from evobuild.cli.plan.benchmark_calls import BenchmarkLoad, count_benchmark_cal
 from evobuild.cli.plan.earlier_replies import DEFAULT_TOKENS
 from evobuild.cli.plan.planned_calls import PlannedCalls
 from evobuild.evaluation.benchmark import Benchmark
-from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
+from evobuild.evaluation.params import build_benchmarks, resolve_models
 from evobuild.models.roles import EVALUATED
 
 ORDERS = 2
@@ -28,7 +28,7 @@ class EvaluationCalls:
 
     def plan_evaluation(self, key: str) -> list[PlannedCalls]:
         found = self.benchmarks
-        model = models_to_evaluate(self._params.evaluate.models, self._params.bases)[key]
+        model = resolve_models(self._params.evaluate.models, self._params.bases)[key]
         first = max(1, found.asked)
         settings = (each.settings.max_tokens for each in self._built_benchmarks)
         most = max([found.longest, *settings], default=DEFAULT_TOKENS)
@@ -49,7 +49,7 @@ class EvaluationCalls:
 
     @cached_property
     def _built_benchmarks(self) -> list[Benchmark[Any]]:
-        return made_benchmarks(self._params.evaluate.benchmarks, self._params.random_seed)
+        return build_benchmarks(self._params.evaluate.benchmarks, self._params.random_seed)
 
     @cached_property
     def benchmarks(self) -> BenchmarkLoad:
@@ -60,5 +60,5 @@ class EvaluationCalls:
         """Plan questions about pairs of replies, as if every model answered every turn of every item."""
         given = self._params.compare
         named = {name: self._params.evaluate.benchmarks[name] for name in given.benchmarks}
-        made = made_benchmarks(named, self._params.random_seed)
+        made = build_benchmarks(named, self._params.random_seed)
         return [self._plan_judge_calls(count_benchmark_calls(made).calls.times(len(given.pairs) * ORDERS))]

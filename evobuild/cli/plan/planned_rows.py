@@ -23,7 +23,7 @@ from evobuild.cli.plan.seed_source import (
 )
 from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.stages import LAST_OF_BRANCH
-from evobuild.evolution.strategies import per_row
+from evobuild.evolution.strategies import count_per_row
 from evobuild.process.run_journal import StageRun
 
 R0 = Path(f"data/rounds/{SEED_ROUND}.parquet")
@@ -85,7 +85,7 @@ class PlannedRows:
             return there
         if is_branch:
             return self.count_composed(pool).scale_expected(self.expect_kept_share("quality", pool))
-        expected, most = per_row(self.params.evolve, lambda operation: operation.traits.children)
+        expected, most = count_per_row(self.params.evolve, lambda operation: operation.traits.children)
         parents = self.rows(self.params.rounds[pool].parent)
         tried = Amount(parents.expected * expected, parents.most * most)
         return tried.scale_expected(self._estimate_child_share(pool))
@@ -125,7 +125,7 @@ class PlannedRows:
     def count_selected(self) -> Amount:
         """Estimate the rows that `select` keeps: its share or count of rows with an answer."""
         given = self.params.select
-        pools = given.pools_read(self.params.pools)
+        pools = given.list_pools(self.params.pools)
         there = sum_amounts([self._estimate_answered(pool) for pool in pools])
         seeds = self.rows(SEED_ROUND) if given.keep_seeds else NONE
         taken = there if given.share is None else there.times(given.share)

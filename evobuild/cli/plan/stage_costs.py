@@ -18,8 +18,8 @@ from evobuild.cli.plan.planned_calls import PlannedCalls
 from evobuild.cli.plan.planned_rows import PlannedRows
 from evobuild.core.instructions import SEED_ROUND
 from evobuild.evolution.keywords import MOST_METHODS
-from evobuild.evolution.optimization_calls import optimization_calls
-from evobuild.evolution.strategies import per_row, reads_optimized
+from evobuild.evolution.optimization_calls import count_optimization_calls
+from evobuild.evolution.strategies import count_per_row, reads_optimized
 
 Asks = Callable[[PlannedRows, str], Sequence[PlannedCalls]]
 
@@ -84,8 +84,8 @@ def _plan_optimize(given: PlannedRows, _: str) -> list[PlannedCalls]:
     own, rows = given.params.optimize, given.rows(SEED_ROUND)
     equal = given.params.evolve.failures.equal
     steps = min(own.steps, own.patience + BETTER_STEPS)
-    expected = optimization_calls(own, equal, steps=steps, rows=round(rows.expected))
-    most = optimization_calls(own, equal, steps=own.steps, rows=rows.most)
+    expected = count_optimization_calls(own, equal, steps=steps, rows=round(rows.expected))
+    most = count_optimization_calls(own, equal, steps=own.steps, rows=rows.most)
     return _plan_calls(given, "optimize", "evolver", Amount(expected, most), given.text(SEED_ROUND))
 
 
@@ -94,8 +94,8 @@ def _plan_evolve(given: PlannedRows, round_: str) -> list[PlannedCalls]:
     retries = evolve.retries if evolve.on_failure == "retry" else 0
     lost, rows = 1 - given.expect_kept_share("evolve", round_), given.rows(parent)
     attempts = sum(lost**attempt for attempt in range(1 + retries))
-    expected, most = per_row(evolve, lambda operation: operation.calls)
-    children, most_children = per_row(evolve, lambda operation: operation.traits.children)
+    expected, most = count_per_row(evolve, lambda operation: operation.calls)
+    children, most_children = count_per_row(evolve, lambda operation: operation.traits.children)
     judged = evolve.failures.equal
     calls = Amount(
         rows.expected * attempts * (expected + judged * children),

@@ -169,7 +169,7 @@ class Trainings:
         lengths = [min(each, settings.max_length) for each in sample_lengths(table, tokenizer)]
         if TRAINING.exists() and "gather" not in self._stale:
             return Rows(exact_amount(count_table_rows(TRAINING)), True, lengths, 0)
-        pools = self._params.select.pools_read(self._params.pools)
+        pools = self._params.select.list_pools(self._params.pools)
         pools = [settings.data] if settings.data != DATASET else pools
         text = sum(map(self._planned.text, pools)) / max(1, len(pools))
         guess = min(settings.max_length, text + estimate_answer_tokens(self._planned))

@@ -1,21 +1,20 @@
 """C-Eval: 13,948 Chinese exam questions of 52 subjects (Huang et al. 2023, arXiv:2305.08322).
 
 Items: the authors' CSV files (a folder or .zip of `dev/`, `val/`, `test/`), or `ceval/ceval-exam` of the
-hub, a config a subject, with the columns id, question, A, B, C, D, answer, `config` and `split`. The answers
-of test are not published: scores are unknown, and `evobuild ceval-submission` writes the letters
-as the authors' site takes them; val has 1,346 with answers. A figure is the mean over subjects, as on that
-site, whatever their size; `hard` are the eight subjects of C-Eval Hard.
+hub, one config per subject, with the columns id, question, A, B, C, D, answer, `config` and `split`. The
+answers of test are not published: scores are unknown, and `evobuild ceval-submission` writes the letters in
+the format of the authors' site; val has 1,346 answers. A metric is the unweighted mean over subjects, as on
+that site; `hard` covers the eight subjects of C-Eval Hard.
 
 By likelihood, header and prompt are those of lm-evaluation-harness's ceval-valid; in generative mode the
-header is the authors' own, which calls it an exam. Both are the benchmark's words, and published figures are
-of them.
+header is the authors' own, which calls it an exam. Published metrics use these wordings.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from evobuild.evaluation.benchmark import mean_of
+from evobuild.evaluation.benchmark import item_means
 from evobuild.evaluation.benchmarks.multiple_choice import MultipleChoice, MultipleChoiceSettings, Split
 
 SUBJECTS = {
@@ -72,7 +71,7 @@ SUBJECTS = {
     "urban_and_rural_planner": "注册城乡规划师",
     "veterinary_medicine": "兽医学",
 }
-"""The Chinese name of each subject, by hkust-nlp/ceval, subject_mapping.json."""
+"""Chinese name of each subject, from hkust-nlp/ceval, subject_mapping.json."""
 
 GROUPS = {
     "stem": (
@@ -146,18 +145,18 @@ GROUPS = {
         "probability_and_statistics",
     ),
 }
-"""By subject_mapping.json, and C-Eval Hard by the README there."""
+"""Subjects of each group, from subject_mapping.json; C-Eval Hard from the README there."""
 
 
 class CEvalSettings(MultipleChoiceSettings):
-    """header: whether the sentence that names the subject stands before the first question."""
+    """header: whether a sentence that names the subject precedes the first question."""
 
     split: Split = "val"
     header: bool = True
 
 
 class CEval(MultipleChoice):
-    """C-Eval, 5-shot by likelihood unless the settings say otherwise."""
+    """C-Eval, 5-shot by likelihood unless params say otherwise."""
 
     settings: CEvalSettings
     settings_type = CEvalSettings
@@ -165,15 +164,15 @@ class CEval(MultipleChoice):
     answer_label = "答案："
 
     def header(self, subject: str) -> str:
-        """The sentence that names the subject in Chinese."""
+        """Return the sentence that names the subject in Chinese."""
         if not self.settings.header:
             return ""
         exam = "考试" if self.settings.mode == "generative" else ""
         return f"以下是中国关于{SUBJECTS.get(subject, subject)}{exam}的单项选择题，请选出其中的正确答案。\n\n"
 
     def accuracy(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The mean over subjects of the share of items that are right: all subjects have one weight."""
-        found = mean_of(rows, pl.col("score"))
+        """Compute the mean over subjects of the share of right items: all subjects have the same weight."""
+        found = item_means(rows, pl.col("score"))
         subjects = rows.select(unit="item", subject="group").unique()
         size = pl.len().over("subject")
         weighed = found.join(subjects, on="unit").with_columns(weight=1 / size).sort("unit")

@@ -1,8 +1,7 @@
-"""The rows that were held out: how well a model predicts their reference answers, in nats per token.
+"""Measure how well a model predicts the reference answers of held-out rows, in nats per token.
 
-The question stands in the model's own chat template. The figure counts a long answer by its length:
-it is a mean over all answer tokens together, whose exponential is the perplexity. The token that ends an
-answer is not scored.
+The question is in the model's own chat template. The metric is a mean over the answer tokens of all rows, so
+a long answer counts more; its exponential is the perplexity. The token that ends an answer is not scored.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from evobuild.core.conversation import PLAIN, chat_messages
 from evobuild.core.instructions import stream_instructions
 from evobuild.evaluation.benchmark import (
     Answer,
-    Ask,
     Benchmark,
     Check,
     Item,
+    ModelRequest,
     Scored,
     Settings,
     Tools,
-    check_value,
-    last_prompt,
+    check_value_expr,
+    last_message,
 )
 
 
 class HeldOut(Benchmark[Settings]):
-    """Losses on the held-out rows, lower is better."""
+    """Measure losses on the held-out rows; lower is better."""
 
     needs = frozenset({"likelihoods"})
     prompts = (PLAIN,)
@@ -40,36 +39,36 @@ class HeldOut(Benchmark[Settings]):
 
     @property
     def items_file(self) -> str:
-        """What the stage seed holds out, unless another table of instructions is given."""
+        """Return the rows that the stage seed holds out, or another table of instructions from params."""
         return self.settings.items or "data/held_out.parquet"
 
     @property
     def files(self) -> tuple[str, ...]:
-        """None of its own: the stage depends on the held-out rows anyway."""
+        """Return the table from params, if any: the stage depends on the held-out rows anyway."""
         return (self.settings.items,) if self.settings.items else ()
 
     def read_items(self) -> Iterator[Item]:
-        """Read the rows as they are asked for. Raises BadInput if it is no table of instructions."""
+        """Stream the rows. Raises BadInput if the file is not a table of instructions."""
         _, rows = stream_instructions(Path(self.items_file))
         return (Item(row.id, row.domain, {"row": row}) for row in rows)
 
-    def asks(self, item: Item, replies: Sequence[Reply]) -> Sequence[Ask]:
-        """Ask for the likelihood of the reference answer; nothing of a row without one."""
+    def next_requests(self, item: Item, replies: Sequence[Reply]) -> Sequence[ModelRequest]:
+        """Return one request for the likelihood of the reference answer; none for a row without one."""
         row = item.content["row"]
         if replies or not row.output.strip():
             return ()
-        return (Ask(chat_messages(row), self.settings.sampling(self.seed), continuation=row.output),)
+        return (ModelRequest(chat_messages(row), self.settings.sampling(self.seed), continuation=row.output),)
 
-    def score(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
-        """Give the mean loss of each answer; the checks have its tokens."""
+    def score_items(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
+        """Compute the mean loss of each answer; a check has its number of tokens."""
         for answer in answers:
             logprobs = answer.replies[0].choices[0].logprobs or ()
             loss = -sum(position[0] for position in logprobs) / len(logprobs) if logprobs else None
             tokens = Check("tokens", len(logprobs))
             text = answer.item.content["row"].output
-            yield Scored(answer.item, last_prompt(answer.asks[0]), text, loss, (tokens,))
+            yield Scored(answer.item, last_message(answer.asks[0]), text, loss, (tokens,))
 
-    def figures(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        """The loss in nats per answer token: nats of each row over its tokens."""
-        found = rows.drop_nulls("score").select(unit="item", weight=check_value("tokens"), loss="score")
+    def compute_metrics(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Compute the loss in nats per answer token: nats of each row over its tokens."""
+        found = rows.drop_nulls("score").select(unit="item", weight=check_value_expr("tokens"), loss="score")
         return {self.headline: found.select("unit", total=pl.col("loss") * pl.col("weight"), weight="weight")}

@@ -1,12 +1,13 @@
-"""MMLU: 14,042 questions of 57 subjects, four choices each (Hendrycks et al. 2021, arXiv:2009.03300).
+"""Evaluate MMLU: 14,042 questions of 57 subjects, four choices each (Hendrycks et al. 2021,
+arXiv:2009.03300).
 
 Items: the authors' CSV files (a folder or .zip of `dev/`, `val/`, `test/`), or `cais/mmlu` of the hub,
 config `all`, with the columns question, subject, choices, answer, and `split` of a fetch of several. The
-figure is over all items; groups are those of the authors' `categories.py`, where anatomy belongs to other,
+metric averages over all items. Groups follow the authors' `categories.py`, where anatomy belongs to other,
 as health does (lm-evaluation-harness counts it as STEM).
 
 The header sentence is the benchmark's own, in all published prompts. The authors' script has two blanks
-before the subject, lm-evaluation-harness one, as here.
+before the subject; here it is one, as in lm-evaluation-harness.
 """
 
 from __future__ import annotations
@@ -80,16 +81,16 @@ GROUPS = {
         "virology",
     ),
 }
-"""By hendrycks/test, categories.py."""
+"""Subjects of each group, from hendrycks/test, categories.py."""
 
 
 class MMLU(MultipleChoice):
-    """MMLU, 5-shot by likelihood unless the settings say otherwise."""
+    """MMLU, 5-shot by likelihood unless params say otherwise."""
 
     groups = GROUPS
     answer_label = "Answer:"
 
     def header(self, subject: str) -> str:
-        """The sentence that names the subject."""
+        """Return the sentence that names the subject."""
         named = subject.replace("_", " ")
         return f"The following are multiple choice questions (with answers) about {named}.\n\n"

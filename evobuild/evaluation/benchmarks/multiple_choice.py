@@ -1,14 +1,15 @@
-"""What MMLU and C-Eval share: questions with lettered choices, asked by likelihood or by writing.
+"""Define MMLU's and C-Eval's common base: questions with lettered choices, scored by likelihood or from a
+reply.
 
-likelihood  the prompt as it stands, without a chat template, and how likely each letter is behind it; the
-            most likely is the answer. Prompt and blank before the letter are those of lm-evaluation-harness
+likelihood  a raw prompt, without chat template, and the likelihood of each letter after it; the likeliest
+            letter is the answer. Prompt and blank before the letter are those of lm-evaluation-harness
             0.4.13.
-generative  a chat: each example a turn and its answer, then the question; the letter is read out of the reply
-            (`text.choices`). A reply that states none is wrong, as the authors' own scripts have it; the
-            check `read` tells how many there are.
+generative  a chat: each example a turn and its answer, then the question; the letter is parsed from the reply
+            (`text.choices`). A reply without a letter is wrong, as in the authors' own scripts; the check
+            `read` counts the others.
 
-Each question stands behind the first examples of its subject in the split dev. Where the answers are not
-published the score is unknown, and the chosen letters are kept in the check `choice`: 0 for A.
+The first examples of its subject in the split dev precede each question. If the answers are not published,
+the score is unknown; the check `choice` has the chosen letter: 0 for A.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from evobuild.core.params import Between
 from evobuild.core.suggestions import suggest
 from evobuild.evaluation.benchmark import (
     Answer,
-    Ask,
     Benchmark,
     Check,
     Item,
+    ModelRequest,
     Scored,
     Settings,
     Tools,
-    mean_of,
-    plain_text,
-    unique_items,
+    collect_items,
+    item_means,
+    raw_prompt,
 )
 from evobuild.evaluation.benchmarks.question_files import Question, question_tables, read_questions
 from evobuild.text.choices import stated_choice
@@ -47,10 +48,10 @@ Split = Literal["dev", "val", "test"]
 
 
 class MultipleChoiceSettings(Settings):
-    """mode: see above. shots: examples before a question. subjects: those asked; null: all.
+    """mode: see the module. shots: examples before a question. subjects: which to ask; null: all.
 
-    split: whose questions are asked. overlong: what becomes of a prompt that has no place in the model: its
-    item is lost, or its beginning is left out, as lm-evaluation-harness does in silence.
+    split: of the questions. overlong: what to do with a prompt that exceeds the context window: reject its
+    item, or cut its beginning, as lm-evaluation-harness does silently.
     """
 
     mode: Literal["likelihood", "generative"] = "likelihood"
@@ -61,18 +62,18 @@ class MultipleChoiceSettings(Settings):
 
 
 class MultipleChoice(Benchmark[MultipleChoiceSettings]):
-    """Questions of many subjects. groups: of each subject; a subject may be in several, or in none."""
+    """Questions of many subjects. groups: subjects by group; a subject may be in several, or in no group."""
 
     settings_type = MultipleChoiceSettings
     needs = frozenset({"likelihoods"})
     headline = "accuracy"
     groups: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     answer_label: ClassVar[str]
-    """What stands before the letter."""
+    """Text before the letter."""
 
     @abstractmethod
     def header(self, subject: str) -> str:
-        """What stands before the first example, or before the question if there is none."""
+        """Return the text before the first example, or before the question without examples."""
 
     def __init__(self, name: str, settings: MultipleChoiceSettings, seed: int) -> None:
         super().__init__(name, settings, seed)
@@ -81,7 +82,7 @@ class MultipleChoice(Benchmark[MultipleChoiceSettings]):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Its file, or those of its folder."""
+        """Return the file, or those of the folder."""
         folder = Path(self.items_file)
         if not folder.is_dir():
             return (self.items_file,)
@@ -90,7 +91,7 @@ class MultipleChoice(Benchmark[MultipleChoiceSettings]):
     def read_items(self) -> list[Item]:
         """Read the questions of the split with their examples.
 
-        Raises BadInput where the file holds something else, none of a subject, or too few examples.
+        Raises BadInput for an invalid file, a missing subject, or too few examples.
         """
         file, wanted = Path(self.items_file), self.settings.split
         asked: list[Question] = []
@@ -103,7 +104,7 @@ class MultipleChoice(Benchmark[MultipleChoiceSettings]):
         self._check_subjects(file, {each.subject for each in asked})
         subjects = self.settings.subjects
         chosen = [each for each in asked if not subjects or each.subject in subjects]
-        return unique_items(
+        return collect_items(
             ((each.place, self._item(each, examples[each.subject])) for each in chosen), str(file)
         )
 
@@ -128,17 +129,17 @@ class MultipleChoice(Benchmark[MultipleChoiceSettings]):
         content = {"question": question, "examples": tuple(examples[:shots])}
         return Item(f"{question.subject}/{question.id}", question.subject, content)
 
-    def asks(self, item: Item, replies: Sequence[Reply]) -> Sequence[Ask]:
-        """Ask for the likelihood of each letter, or for a reply."""
+    def next_requests(self, item: Item, replies: Sequence[Reply]) -> Sequence[ModelRequest]:
+        """Return one request per letter for its likelihood, or one for a reply."""
         if replies:
             return ()
         cut = self.settings.overlong == "cut"
         sampling = self.settings.sampling(self.seed)
         if self.settings.mode == "generative":
-            return (Ask(self._chat(item), sampling, cut=cut),)
-        prompt = plain_text(self._prompt(item))
+            return (ModelRequest(self._chat(item), sampling, cut=cut),)
+        prompt = raw_prompt(self._prompt(item))
         letters = item.content["question"].letters
-        return tuple(Ask(prompt, sampling, f" {letter}", cut) for letter in letters)
+        return tuple(ModelRequest(prompt, sampling, f" {letter}", cut) for letter in letters)
 
     def _prompt(self, item: Item) -> str:
         shown = [self._text(each) + f" {each.answer}\n\n" for each in item.content["examples"]]
@@ -159,8 +160,8 @@ class MultipleChoice(Benchmark[MultipleChoiceSettings]):
         ]
         return "\n".join([question.question.strip(), *choices, self.answer_label])
 
-    def score(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
-        """Score each item: 1 if the letter is right, 0 if not, unknown where the answer is not published."""
+    def score_items(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
+        """Score each item: 1 if the letter is right, 0 if not, unknown if the answer is not published."""
         for answer in answers:
             question: Question = answer.item.content["question"]
             if self.settings.mode == "generative":
@@ -179,8 +180,8 @@ class MultipleChoice(Benchmark[MultipleChoiceSettings]):
             score = float(letter == question.answer) if question.answer else None
             yield Scored(answer.item, answer.asks[0].messages[-1].content, reply, score, tuple(checks))
 
-    def figures(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        """The accuracy of all, of each group and of each subject."""
+    def compute_metrics(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Compute the accuracy of all items, of each group and of each subject."""
         found = {self.headline: self.accuracy(rows)}
         subjects = sorted(set(rows["group"]))
         parts = {name: own for name, own in self.groups.items() if set(own) & set(subjects)}
@@ -189,5 +190,5 @@ class MultipleChoice(Benchmark[MultipleChoiceSettings]):
         return found
 
     def accuracy(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The share of items that are right."""
-        return mean_of(rows, pl.col("score"))
+        """Compute the share of right items."""
+        return item_means(rows, pl.col("score"))

@@ -1,7 +1,7 @@
-"""Open prompts: any of them, answered and not scored, for a judge to see two models' answers side by side.
+"""Generate replies to open prompts without scoring, for a judge to compare two models.
 
-Items: records with a prompt or an instruction, to which an input may belong, or with the messages of a
-conversation whose last user turn is answered anew. An id may be given; else it is a hash of what is asked.
+Items: records with a prompt or an instruction, optionally with an input, or with the messages of a
+conversation whose last user turn is answered anew. The id is optional; by default it is a hash of the prompt.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from evobuild.core.instructions import content_id
 from evobuild.core.prompts import render_prompt
 from evobuild.evaluation.benchmark import (
     Answer,
-    Ask,
     Benchmark,
     Item,
+    ModelRequest,
     Scored,
     Settings,
     Tools,
-    last_prompt,
-    unique_items,
+    collect_items,
+    last_message,
 )
 from evobuild.seeds.conversations import Turns, read_exchanges
 from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
@@ -33,37 +33,37 @@ from evobuild.seeds.records import read_records
 
 
 class OpenPrompts(Benchmark[Settings]):
-    """A row for each reply; its score is unknown, and there are no figures."""
+    """Yield one row per reply, with unknown score; there are no metrics."""
 
     prompts = (PLAIN,)
 
     def read_items(self) -> list[Item]:
         """Read the prompts."""
         file = Path(self.items_file)
-        return unique_items(
+        return collect_items(
             ((place, _item(record, place)) for place, record in read_records(file)), str(file)
         )
 
-    def asks(self, item: Item, replies: Sequence[Reply]) -> Sequence[Ask]:
-        """Ask once."""
-        return () if replies else (Ask(item.content["messages"], self.settings.sampling(self.seed)),)
+    def next_requests(self, item: Item, replies: Sequence[Reply]) -> Sequence[ModelRequest]:
+        """Return one request."""
+        return () if replies else (ModelRequest(item.content["messages"], self.settings.sampling(self.seed)),)
 
-    def score(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
-        """Keep the replies."""
+    def score_items(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
+        """Yield the replies, unscored."""
         for answer in answers:
-            yield Scored(answer.item, last_prompt(answer.asks[0]), answer.replies[0].text, None)
+            yield Scored(answer.item, last_message(answer.asks[0]), answer.replies[0].text, None)
 
-    def figures(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        """None: what replies are worth a judge says who sees them side by side."""
+    def compute_metrics(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Return no metrics: `compare` has a judge compare the replies of two models."""
         return {}
 
 
 def _item(record: Record, place: str) -> Item:
-    history, instruction = _asked(record, place)
+    history, instruction = _read_prompt(record, place)
     given = text_field(record, ("input",), place)
     if not instruction.strip():
         raise BadInput(
-            f"{place}: nothing is asked, its fields are {listed_fields(record)}; "
+            f"{place}: no prompt, only the fields {listed_fields(record)}; "
             "expected text in 'prompt', 'instruction' or 'messages'"
         )
     asked = Message("user", render_prompt(PLAIN, instruction=instruction, input=given, strategy=""))
@@ -72,7 +72,7 @@ def _item(record: Record, place: str) -> Item:
     return Item(identity, text_field(record, ("category",), place), {"messages": (*turns, asked)})
 
 
-def _asked(record: Record, place: str) -> tuple[Turns, str]:
+def _read_prompt(record: Record, place: str) -> tuple[Turns, str]:
     if "messages" not in record:
         return (), text_field(record, ("prompt", "instruction"), place)
     *_, last = read_exchanges(record, "messages", place)

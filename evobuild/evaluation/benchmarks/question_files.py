@@ -1,9 +1,9 @@
-"""Files of multiple-choice questions: the authors' folders of CSV, packed or not, and tables of the hub.
+"""Read files of multiple-choice questions: the authors' folders of CSV, packed or not, and tables of the hub.
 
 A folder, or a .zip, holds `dev/<subject>_dev.csv`, `val/…` and `test/…`, as MMLU (without a header row) and
-C-Eval (with one) are published; a .zip is read as it is and never unpacked. A file of records has
+C-Eval (with one) are published; a .zip is read in memory and never unpacked. A file of records has
 `question`, `subject` (or `config`, as the stage fetch writes it), `choices` or columns `A`, `B`, …, `answer`
-as a letter or a number from 0, and `split`; `id` if it has one. Failure is a BadInput with the place.
+as a letter or a number from 0, and `split`; `id` if it has one. Errors are BadInput with the location.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from evobuild.core.text_files import (
     read_text,
     special_kind,
 )
-from evobuild.evaluation.benchmark import required_text
+from evobuild.evaluation.benchmark import require_text
 from evobuild.seeds.fields import Record, json_kind
 from evobuild.seeds.records import read_records
 
 SPLITS = {"dev": "dev", "val": "val", "validation": "val", "test": "test"}
 LETTERS = string.ascii_uppercase
 MOST_MEMBERS = 10_000
-"""Files of an archive or a folder."""
+"""Maximum files of an archive or a folder."""
 _MEMBER = re.compile(r"(?:.{0,200}/)?(dev|val|test)/(\w{1,100})_(dev|val|test)\.csv")
 
 
 class Question(NamedTuple):
-    """One question. answer: its letter, '' if it is not published. split: dev, val, test, '' if not told.
+    """One question. answer: its letter, '' if not published. split: dev, val, test, '' if unknown.
 
-    id: unique in its subject and split. place: where it stands.
+    id: unique in its subject and split. place: its location.
     """
 
     place: str
@@ -57,26 +57,26 @@ class Question(NamedTuple):
 
     @property
     def letters(self) -> str:
-        """The letters of its choices."""
+        """Return the letters of its choices."""
         return LETTERS[: len(self.choices)]
 
 
 def read_questions(path: Path) -> Iterator[Question]:
-    """Read all questions of all splits. Raises BadInput at the first thing that is none."""
+    """Read all questions of all splits. Raises BadInput at the first invalid one."""
     if found := special_kind(path):
         raise BadInput(f"{path}: {found}; expected a file or a folder of questions")
     if path.is_dir():
-        yield from _in_folder(path)
+        yield from _read_folder(path)
     elif path.suffix.lower() == ".zip":
-        yield from _in_archive(path)
+        yield from _read_archive(path)
     else:
         counts = Counter[tuple[str, str]]()
         for place, record in read_records(path):
-            yield _of_record(place, record, counts)
+            yield _parse_question(place, record, counts)
 
 
 def question_tables(folder: Path) -> list[tuple[re.Match[str], Path]]:
-    """The files of a folder that hold questions, each with its split and subject."""
+    """List the question files of a folder, each with its split and subject."""
     root = folder / "data" if (folder / "data" / "test").is_dir() else folder
     splits = [root / split for split in ("dev", "test", "val")]
     files = [file for split in splits if split.is_dir() for file in sorted(split.iterdir())]
@@ -85,16 +85,16 @@ def question_tables(folder: Path) -> list[tuple[re.Match[str], Path]]:
     ]
 
 
-def _in_folder(path: Path) -> Iterator[Question]:
+def _read_folder(path: Path) -> Iterator[Question]:
     tables = question_tables(path)
     if not tables:
-        raise _nothing(path)
+        raise _no_tables_error(path)
     for match, file in tables:
-        yield from _in_csv(file.name, match, read_text(file))
+        yield from _read_csv(file.name, match, read_text(file))
 
 
-def _in_archive(path: Path) -> Iterator[Question]:
-    """Read the members of an archive one by one, each in memory, and all no larger than text may be."""
+def _read_archive(path: Path) -> Iterator[Question]:
+    """Read the members of an archive one by one, in memory, up to a total size relative to the archive's."""
     with opened_file(path) as file:
         try:
             archive = zipfile.ZipFile(file)
@@ -113,20 +113,20 @@ def _in_archive(path: Path) -> Iterator[Question]:
                         f"{path}: expands to far more than {MOST_TIMES} times its size; expected questions"
                     )
                 name = info.filename.rpartition("/")[2]
-                yield from _in_csv(name, match, decode_utf8(data, Path(name)))
+                yield from _read_csv(name, match, decode_utf8(data, Path(name)))
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-            raise BadInput(f"{path}: is no .zip that can be read: {str(error)[:100]}") from None
+            raise BadInput(f"{path}: not a readable .zip: {str(error)[:100]}") from None
     if not members:
-        raise _nothing(path)
+        raise _no_tables_error(path)
 
 
-def _nothing(path: Path) -> BadInput:
+def _no_tables_error(path: Path) -> BadInput:
     return BadInput(
         f"{path}: holds no test/<subject>_test.csv and no dev/<subject>_dev.csv; expected such files"
     )
 
 
-def _in_csv(name: str, match: re.Match[str], text: str) -> Iterator[Question]:
+def _read_csv(name: str, match: re.Match[str], text: str) -> Iterator[Question]:
     split, subject, _ = match.groups()
     csv.field_size_limit(sys.maxsize)
     rows = csv.reader(io.StringIO(text, newline=""))
@@ -138,14 +138,14 @@ def _in_csv(name: str, match: re.Match[str], text: str) -> Iterator[Question]:
             if not number and "question" in cells and "A" in cells:
                 header = cells
             elif any(cells):
-                record = _record(place, cells, header) | {"subject": subject, "split": split}
-                yield _of_record(place, record, counts)
+                record = _label_cells(place, cells, header) | {"subject": subject, "split": split}
+                yield _parse_question(place, record, counts)
     except csv.Error as error:
         raise BadInput(f"{name}:{rows.line_num}: not CSV: {error}") from None
 
 
-def _record(place: str, cells: list[str], header: list[str] | None) -> Record:
-    """A row of a file with a header row, or of one as MMLU has it: question, choices, answer."""
+def _label_cells(place: str, cells: list[str], header: list[str] | None) -> Record:
+    """Convert a CSV row to a record: by the header row, or in MMLU's order: question, choices, answer."""
     if header is not None:
         return dict(zip(header, cells, strict=False))
     if len(cells) < 4:
@@ -156,23 +156,23 @@ def _record(place: str, cells: list[str], header: list[str] | None) -> Record:
     return {"question": question, "choices": choices, "answer": answer}
 
 
-def _of_record(place: str, record: Record, counts: Counter[tuple[str, str]]) -> Question:
-    question = required_text(record, "question", place)
-    subject = required_text(record, "subject" if record.get("subject") else "config", place)
+def _parse_question(place: str, record: Record, counts: Counter[tuple[str, str]]) -> Question:
+    question = require_text(record, "question", place)
+    subject = require_text(record, "subject" if record.get("subject") else "config", place)
     given = str(record.get("split") or "")
     if given and given not in SPLITS:
         raise BadInput(f"{place}: {unknown_name('split', given, SPLITS)}")
     split = SPLITS[given] if given else ""
-    choices = _choices(place, record)
+    choices = _read_choices(place, record)
     number = record.get("id")
     if number is None or number == "":
         number = counts[subject, split]
         counts[subject, split] += 1
-    answer = _answer(place, record.get("answer"), len(choices))
+    answer = _read_answer(place, record.get("answer"), len(choices))
     return Question(place, subject, split, str(number), question, choices, answer)
 
 
-def _choices(place: str, record: Record) -> tuple[str, ...]:
+def _read_choices(place: str, record: Record) -> tuple[str, ...]:
     given = record.get("choices")
     if given is None:
         given = [record[letter] for letter in LETTERS if record.get(letter) is not None]
@@ -184,8 +184,8 @@ def _choices(place: str, record: Record) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _answer(place: str, given: object, count: int) -> str:
-    """The letter of an answer; the hub has numbers. -1 or nothing: it is not published."""
+def _read_answer(place: str, given: object, count: int) -> str:
+    """Parse the letter of an answer, or its number as on the hub. -1 or nothing: not published."""
     if given is None or given in ("", -1):
         return ""
     if type(given) is int and 0 <= given < count:

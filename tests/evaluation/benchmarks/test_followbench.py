@@ -12,10 +12,10 @@ from judges import fake_judge
 from evobuild.core.errors import BadInput, UserError
 from evobuild.evaluation.benchmark import Settings
 from evobuild.evaluation.benchmarks.followbench import FollowBench
-from evobuild.evaluation.benchmarks.followbench.figures import consistent_levels
 from evobuild.evaluation.benchmarks.followbench.judging import read_judgment
+from evobuild.evaluation.benchmarks.followbench.rates import consistent_levels
 from evobuild.evaluation.benchmarks.followbench.rules import fits_template, satisfies
-from evobuild.evaluation.statistics import estimate
+from evobuild.evaluation.statistics import estimate_metric
 
 LEVELS = range(1, 6)
 OWN = Path(__file__).parents[3] / "data/raw/benchmarks/followbench.jsonl"
@@ -43,7 +43,7 @@ def test_each_level_is_an_item_that_knows_the_levels_below(tmp_path):
     assert [item.id for item in items] == [f"style/1/{level}" for level in LEVELS]
     assert {item.group for item in items} == {"style"}
     assert items[1].content["instructions"] == ("Ask 1 0.", "Ask 1 1.", "Ask 1 2.")
-    (ask,) = bench(tmp_path).asks(items[1], ())
+    (ask,) = bench(tmp_path).next_requests(items[1], ())
     assert (ask.messages[0].content, ask.sampling.temperature, ask.sampling.max_tokens) == (
         "Ask 1 2.",
         0,
@@ -87,15 +87,15 @@ def test_a_folder_holds_the_official_files(tmp_path):
 @pytest.mark.parametrize(
     ("records", "message"),
     [
-        ([record(0), record(2)], "items.jsonl:2: 'level' is 2, but example 1 has none of level 1 before it"),
-        ([record(3)], "items.jsonl:1: 'level' is 3, but example 1 has none of level 1 before it"),
+        ([record(0), record(2)], "items.jsonl:2: 'level' is 2, but example 1 lacks level 1 before it"),
+        ([record(3)], "items.jsonl:1: 'level' is 3, but example 1 lacks level 1 before it"),
         ([record(6)], "items.jsonl:1: 'level' is 6; expected a number from 0 to 5"),
         ([record(True)], "items.jsonl:1: 'level' is True; expected a number"),
         ([record(1) | {"level": "1"}], "items.jsonl:1: 'level' is text; expected a number"),
         ([record(1, example=None)], "items.jsonl:1: 'example_id' is missing; expected a number or text"),
         ([record(1, instruction=" ")], "items.jsonl:1: 'instruction' is empty; expected text"),
         ([record(1, category="Stil")], "items.jsonl:1: unknown category 'Stil'; did you mean 'style'?"),
-        ([record(1), record(1)], "items.jsonl:2: the item 'style/1/1' is given twice"),
+        ([record(1), record(1)], "items.jsonl:2: duplicate item 'style/1/1'"),
         (
             [record(1, category="example", target="Bot:")],
             "items.jsonl:1: 'target' has {answer} 0 times; expected",
@@ -106,11 +106,11 @@ def test_a_folder_holds_the_official_files(tmp_path):
         ),
         (
             [record(1, source="CONLL2003", target="Bonn")],
-            "items.jsonl:1: 'target' is no Python list; expected",
+            "items.jsonl:1: 'target' is not a Python list; expected",
         ),
         (
             [record(1, source="CONLL2003", target="[1]")],
-            "items.jsonl:1: 'target' is no Python list of texts; exp",
+            "items.jsonl:1: 'target' is not a Python list of texts; exp",
         ),
     ],
 )
@@ -252,11 +252,11 @@ def test_rules_ask_no_judge_and_the_rest_needs_one(tmp_path):
     rule = bench(tmp_path, [record(1, source="E2E", target="a")])
     items = rule.read_items()
     assert scored_rows(rule, answered(items, {"style/1/1": "a"}))["score"].to_list() == [1.0]
-    assert rule.most_questions(items[0]) == 0
+    assert rule.max_judge_calls(items[0]) == 0
     judged = bench(tmp_path, [record(1)])
     items = judged.read_items()
-    assert judged.most_questions(items[0]) == 1
-    with pytest.raises(UserError, match=r"followbench: 1 replies wait for a judge; name one: models\.judge"):
+    assert judged.max_judge_calls(items[0]) == 1
+    with pytest.raises(UserError, match=r"followbench: 1 replies need a judge; set models\.judge"):
         scored_rows(judged, answered(items, {"style/1/1": "a"}))
 
 
@@ -288,7 +288,7 @@ def test_what_the_judge_leaves_open_is_unknown_and_minus_one_in_the_official_fig
     assert unknown["score"].to_list() == [None]
     assert {check["value"] for check in unknown["checks"][0]} == {None}
     assert unknown["judgment"].to_list() == ["Hm."]
-    found = values(benchmark.figures(rows))
+    found = values(benchmark.compute_metrics(rows))
     assert (found["hsr/style/2"], found["official/hsr/style/2"]) == (1.0, 0.0)
     assert (found["ssr/style/2"], found["official/ssr/style/2"]) == (1.0, 0.0)
     assert found["unread"] == 1 / 10  # Of two examples; those of a rule do not count.
@@ -298,7 +298,7 @@ def test_what_the_judge_leaves_open_is_unknown_and_minus_one_in_the_official_fig
 
 def test_figures_are_means_over_families_and_levels(tmp_path):
     benchmark, rows = judged_rows(tmp_path)
-    found = values(benchmark.figures(rows))
+    found = values(benchmark.compute_metrics(rows))
     style = [1, 1, 0.5, 0, 0.5]
     assert [found[f"hsr/style/{level}"] for level in LEVELS] == style
     assert [found[f"hsr/content/{level}"] for level in LEVELS] == [1, 1, 1, 0, 0]
@@ -319,7 +319,7 @@ def test_the_official_means_leave_out_the_family_of_templates(tmp_path):
     benchmark = bench(tmp_path, group(1, source="E2E", target="a") + templates)
     items = benchmark.read_items()
     found = values(
-        benchmark.figures(
+        benchmark.compute_metrics(
             scored_rows(benchmark, answered(items, dict.fromkeys((item.id for item in items), "a")))
         )
     )
@@ -329,11 +329,11 @@ def test_the_official_means_leave_out_the_family_of_templates(tmp_path):
 
 def test_units_are_examples(tmp_path):
     benchmark, rows = judged_rows(tmp_path)
-    figures = benchmark.figures(rows)
+    figures = benchmark.compute_metrics(rows)
     assert figures["hsr"]["unit"].to_list() == ["content/1", "style/1", "style/2"]
     # Of one family and level the figure is a plain share, with Wilson's interval.
     assert set(figures["hsr/style/1"]["weight"]) == {1.0}
-    assert estimate(figures["hsr/style/1"], 100, 1).low == pytest.approx(0.3424, abs=1e-4)
+    assert estimate_metric(figures["hsr/style/1"], 100, 1).low == pytest.approx(0.3424, abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_the_official_figures_are_those_of_the_official_scorer(unread):
     lost = [key for key in sorted(said) if said[key].endswith("'YES']")][:unread]
     rows = scored_rows(benchmark, answered(items, texts), Scripted(said | dict.fromkeys(lost, "Well.")))
     assert rows["score"].null_count() == unread
-    found = values(benchmark.figures(rows))
+    found = values(benchmark.compute_metrics(rows))
     different = set()
     for family, own in oracle.items():
         rates = {"hsr" if name == "rule_based" else name: row for name, row in own["expected"].items()}

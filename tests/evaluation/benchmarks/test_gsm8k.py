@@ -13,7 +13,12 @@ from given import answered, benchmark, rows_of, value
 
 from evobuild.core.errors import BadInput
 from evobuild.evaluation.benchmarks.gsm8k import check_numbers
-from evobuild.evaluation.final_answers import boxed_number, hash_number, last_boxed, last_number
+from evobuild.evaluation.final_answers import (
+    find_last_boxed,
+    read_boxed_number,
+    read_hash_number,
+    read_last_number,
+)
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")
 OWN = "data/raw/benchmarks/gsm8k.jsonl"
@@ -49,7 +54,7 @@ OWN = "data/raw/benchmarks/gsm8k.jsonl"
     ],
 )
 def test_the_last_number_is_read_as_it_is_written(text, number):
-    assert last_number(text) == number
+    assert read_last_number(text) == number
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,7 @@ def test_the_last_number_is_read_as_it_is_written(text, number):
     ],
 )
 def test_the_number_after_hashes_is_read_by_the_official_expression(text, number):
-    assert hash_number(text) == number
+    assert read_hash_number(text) == number
 
 
 @pytest.mark.parametrize(
@@ -93,19 +98,19 @@ def test_the_number_after_hashes_is_read_by_the_official_expression(text, number
     ],
 )
 def test_the_number_in_the_last_box(text, number):
-    assert boxed_number(text) == number
+    assert read_boxed_number(text) == number
 
 
 def test_a_box_holds_braces_within_braces():
-    assert last_boxed(r"\boxed{1} and \boxed{\frac{a}{b^{2}}} }") == r"\frac{a}{b^{2}}"
-    assert last_boxed("no box") is None
+    assert find_last_boxed(r"\boxed{1} and \boxed{\frac{a}{b^{2}}} }") == r"\frac{a}{b^{2}}"
+    assert find_last_boxed("no box") is None
 
 
 def test_each_reading_is_a_figure_and_where_they_differ_is_one():
     found = benchmark("gsm8k", items=OWN)
     replies = ["#### 19\nin 3 weeks", "84", r"#### 84 or \boxed{83}", "#### 36.0", "none", "#### -3"]
     rows = rows_of(found, answered(found, replies))
-    figures = found.figures(rows)
+    figures = found.compute_metrics(rows)
     assert {name: value(figure) for name, figure in figures.items()} == {
         "accuracy": pytest.approx(4 / 6),
         "boxed": 0.0,
@@ -123,7 +128,9 @@ def test_each_reading_is_a_figure_and_where_they_differ_is_one():
 )
 def test_the_score_is_by_the_chosen_reading(answer, right):
     found = benchmark("gsm8k", items=OWN, answer=answer)
-    (row,) = found.score(answered(found, [r"\boxed{19}, of 24 pens.\n#### 18\nThe box holds 24."]), None)
+    (row,) = found.score_items(
+        answered(found, [r"\boxed{19}, of 24 pens.\n#### 18\nThe box holds 24."]), None
+    )
     assert row.score == right
 
 
@@ -143,19 +150,19 @@ def test_auto_takes_the_first_reading_that_finds_a_number(reply, accuracy):
 
 def test_a_chat_has_no_examples_unless_it_is_told_to():
     found = benchmark("gsm8k", items=OWN)
-    (ask,) = found.asks(found.read_items()[0], ())
+    (ask,) = found.next_requests(found.read_items()[0], ())
     assert [message.role for message in ask.messages] == ["user"]
     assert ask.messages[0].content.endswith("How many pens are left?")
     assert (found.files, ask.sampling.stop, ask.sampling.temperature) == ((OWN,), (), 0.0)
     shown = benchmark("gsm8k", items=OWN, shots=2)
-    (ask,) = shown.asks(shown.read_items()[0], ())
+    (ask,) = shown.next_requests(shown.read_items()[0], ())
     assert [message.role for message in ask.messages] == ["user", "assistant"] * 2 + ["user"]
     assert ask.messages[1].content.endswith("#### 15")
 
 
 def test_a_completion_goes_on_after_eight_examples_and_ends_at_the_next_question():
     found = benchmark("gsm8k", items=OWN, prompt="completion")
-    (ask,) = found.asks(found.read_items()[0], ())
+    (ask,) = found.next_requests(found.read_items()[0], ())
     (message,) = ask.messages
     assert message.role == "text"
     assert message.content.count("Question:") == 9
@@ -164,21 +171,21 @@ def test_a_completion_goes_on_after_eight_examples_and_ends_at_the_next_question
     assert ask.sampling.stop == ("\nQuestion:",)
     assert found.files == (OWN, "data/raw/benchmarks/examples/gsm8k.jsonl")
     (answer, *_) = answered(found, ["#### 19\n\nQuestion: 5 and 6?\nAnswer: #### 11"])
-    assert next(found.score([answer], None)).score == 1.0
+    assert next(found.score_items([answer], None)).score == 1.0
 
 
 def test_examples_may_be_items_of_another_file():
     found = benchmark("gsm8k", items=OWN, prompt="completion", shots=1, examples=OWN)
     assert (
         "24 - 5 = 19 are left.\n#### 19\n\nQuestion: Mia"
-        in found.asks(found.read_items()[0], ())[0].messages[0].content
+        in found.next_requests(found.read_items()[0], ())[0].messages[0].content
     )
 
 
 def test_more_shots_than_examples_are_refused():
     found = benchmark("gsm8k", items=OWN, shots=9)
     with pytest.raises(BadInput, match=r"holds 8 examples, and shots of gsm8k is 9"):
-        found.asks(found.read_items()[0], ())
+        found.next_requests(found.read_items()[0], ())
 
 
 @pytest.mark.parametrize(
@@ -216,6 +223,6 @@ def test_every_published_verdict(file, reply, verdict, right):
     with gzip.open(Path(REAL) / f"oracles/gsm8k/{file}.jsonl.gz", "rt") as lines:
         published = [json.loads(line) for line in lines]
     found = benchmark("gsm8k", items=f"{REAL}/gsm8k/test.jsonl")
-    rows = list(found.score(answered(found, [row[reply] or "" for row in published]), None))
+    rows = list(found.score_items(answered(found, [row[reply] or "" for row in published]), None))
     assert [row.score == 1 for row in rows] == [bool(row[verdict]) for row in published]
     assert sum(row.score for row in rows) == right

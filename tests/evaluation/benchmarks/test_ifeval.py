@@ -13,7 +13,7 @@ from punkt import only_nltk_data, write_punkt
 
 from evobuild.core.errors import BadInput, MissingExtra, UserError
 from evobuild.evaluation.benchmark import Settings
-from evobuild.evaluation.benchmarks.ifeval import IFEval, Verdict, language, reply_forms, verify
+from evobuild.evaluation.benchmarks.ifeval import IFEval, Verdict, check_reply, language, reply_forms
 from evobuild.evaluation.benchmarks.ifeval.checks import CHECKS
 from evobuild.evaluation.benchmarks.ifeval.instructions import read_instructions
 
@@ -131,14 +131,16 @@ def test_a_reply_has_eight_forms():
 
 def test_a_form_that_follows_is_enough_for_loose_and_not_for_strict():
     (no_comma,) = [instructions("punctuation:no_comma", {})]
-    assert verify(no_comma, "Sure, here:\nx\ny") == [Verdict(strict=False, loose=True)]
-    assert verify(no_comma, "x\ny, z\nw") == [Verdict(strict=False, loose=False)]
-    assert verify(no_comma, "x") == [Verdict(strict=True, loose=True)]
+    assert check_reply(no_comma, "Sure, here:\nx\ny") == [Verdict(strict=False, loose=True)]
+    assert check_reply(no_comma, "x\ny, z\nw") == [Verdict(strict=False, loose=False)]
+    assert check_reply(no_comma, "x") == [Verdict(strict=True, loose=True)]
 
 
 @pytest.mark.parametrize("blank", ["", " \n\t "])
 def test_a_blank_reply_follows_nothing(blank):
-    assert verify(instructions("punctuation:no_comma", {}), blank) == [Verdict(strict=False, loose=False)]
+    assert check_reply(instructions("punctuation:no_comma", {}), blank) == [
+        Verdict(strict=False, loose=False)
+    ]
 
 
 def test_a_letter_that_is_none_is_drawn_by_the_key_as_the_official_code_does():
@@ -254,7 +256,7 @@ def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch, librar
     for name in [name for name in sys.modules if name.split(".")[0] == library]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
-    language.known_languages.cache_clear()
+    language.list_languages.cache_clear()
     with pytest.raises(MissingExtra, match=rf"'{library}.*pip install 'evobuild\[eval\]'"):
         one_item(tmp_path, kind, asked).read_items()
     assert one_item(tmp_path, "punctuation:no_comma", {}).read_items()
@@ -276,7 +278,9 @@ def test_own_items_are_scored_from_plain_texts():
     benchmark = IFEval("ifeval", Settings(items=str(OWN)), 1)
     items = benchmark.read_items()
     assert len(items) == 8
-    assert [ask.messages[0].content for ask in benchmark.asks(items[0], ())] == [items[0].content["prompt"]]
+    assert [ask.messages[0].content for ask in benchmark.next_requests(items[0], ())] == [
+        items[0].content["prompt"]
+    ]
     rows = scored_rows(benchmark, answered(items, REPLIES))
     assert dict(rows.select("item", "score").iter_rows()) == {
         "1": 1, "2": 1, "3": 1, "4": 0, "5": 1, "6": 0, "7": 0, "8": 0
@@ -297,7 +301,7 @@ def test_own_items_are_scored_from_plain_texts():
         f"strict/{words}#2",
     }
     # 13 instructions: strictly all but the end of 4, the postscript of 6, the 20 words of 7 and both of 8.
-    assert values(benchmark.figures(rows)) == pytest.approx(
+    assert values(benchmark.compute_metrics(rows)) == pytest.approx(
         {
             "prompt_strict": 4 / 8,
             "prompt_loose": 5 / 8,
@@ -305,4 +309,4 @@ def test_own_items_are_scored_from_plain_texts():
             "instruction_loose": 9 / 13,
         }
     )
-    assert benchmark.figures(rows)["instruction_strict"]["unit"].to_list() == sorted(REPLIES)
+    assert benchmark.compute_metrics(rows)["instruction_strict"]["unit"].to_list() == sorted(REPLIES)

@@ -12,7 +12,7 @@ import pytest
 from punkt import only_nltk_data
 
 from evobuild.evaluation.benchmark import Settings
-from evobuild.evaluation.benchmarks.ifeval import IFEval, verify
+from evobuild.evaluation.benchmarks.ifeval import IFEval, check_reply
 from evobuild.evaluation.benchmarks.ifeval.instructions import read_instructions
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")
@@ -38,7 +38,7 @@ def test_the_official_items_are_read():
 def test_every_published_verdict_that_can_be_given_again_is():
     differ, count = [], 0
     for row in published():
-        found = verify(read_instructions(row, "row"), row["response"] or "")
+        found = check_reply(read_instructions(row, "row"), row["response"] or "")
         for place, (verdict, strict, loose) in enumerate(
             zip(found, row["strict"], row["loose"], strict=True)
         ):
@@ -69,5 +69,5 @@ def test_odd_replies_get_the_verdicts_of_the_maintained_copy_of_the_official_cod
             for check in (utils.test_instruction_following_strict, utils.test_instruction_following_loose):
                 random.seed(row["key"])
                 found.append(list(map(bool, check(example, text).follow_instruction_list)))
-            verdicts = verify(read_instructions(row, "row"), text)
+            verdicts = check_reply(read_instructions(row, "row"), text)
             assert [list(mode) for mode in zip(*verdicts, strict=True)] == found, (row["key"], text)

@@ -17,8 +17,8 @@ from evobuild.core.chat import Choice, Message, Reply, Sampling
 from evobuild.core.errors import MissingExtra
 from evobuild.evaluation.benchmarks import benchmark_class
 from evobuild.evaluation.benchmarks.lm_eval import LMEval, LMEvalSettings
-from evobuild.evaluation.lm_eval_requests import ask_of, json_messages, result_of
-from evobuild.evaluation.params import Evaluate, made_benchmarks
+from evobuild.evaluation.lm_eval_requests import convert_reply, convert_request, dump_messages
+from evobuild.evaluation.params import Evaluate, build_benchmarks
 
 DEFAULT = Sampling(max_tokens=256, seed=3)
 
@@ -45,7 +45,7 @@ def entries(benchmarks: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_entry_is_a_task_by_its_name_or_by_what_it_says() -> None:
     found = entries({"lm_eval:ceval-valid_Law": {"limit": 3}, "own": {"benchmark": "lm_eval:arc_easy"}})
-    tasks = {name: made.task_name for name, made in zip(found, made_benchmarks(found, 1), strict=True)}
+    tasks = {name: made.task_name for name, made in zip(found, build_benchmarks(found, 1), strict=True)}
     # As names of pages and figures are.
     assert tasks == {"lm_eval_ceval_valid_law": "ceval-valid_Law", "own": "arc_easy"}
     assert found["lm_eval_ceval_valid_law"].limit == 3
@@ -76,20 +76,20 @@ def test_the_stage_depends_on_the_user_s_own_tasks(tmp_path: Path) -> None:
     ],
 )
 def test_a_task_says_how_replies_are_drawn(given: dict[str, Any], sampling: Sampling) -> None:
-    ask = ask_of(instance("generate_until", "Two and", given), DEFAULT, False)
+    ask = convert_request(instance("generate_until", "Two and", given), DEFAULT, False)
     assert (ask.messages, ask.sampling, ask.continuation) == ((Message("text", "Two and"),), sampling, None)
 
 
 def test_a_chat_comes_back_as_its_messages() -> None:
     turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Où?"}]
-    context = json_messages(turns, add_generation_prompt=True)
+    context = dump_messages(turns, add_generation_prompt=True)
     assert json.loads(context) == turns
-    ask = ask_of(instance("loglikelihood", context, " Là"), DEFAULT, True)
+    ask = convert_request(instance("loglikelihood", context, " Là"), DEFAULT, True)
     assert (ask.messages, ask.continuation) == (
         (Message("system", "Be brief."), Message("user", "Où?")),
         " Là",
     )
-    alone = ask_of(instance("loglikelihood", "", "Là"), DEFAULT, True)
+    alone = convert_request(instance("loglikelihood", "", "Là"), DEFAULT, True)
     assert alone.messages == (Message("text", ""),)
 
 
@@ -98,6 +98,6 @@ def test_likelihoods_are_sums_and_whether_each_token_is_the_likeliest() -> None:
         return Reply("", (Choice("x", "stop", 0, logprobs),), 3)
 
     scored = instance("loglikelihood", "a", "x")
-    assert result_of(scored, reply((-1.0, -1.0), (-0.5, -0.5))) == (-1.5, True)
-    assert result_of(scored, reply((-1.0, -0.9), (-0.5, -0.5))) == (-1.5, False)
-    assert result_of(instance("loglikelihood_rolling", "x"), reply((-1.0, -0.9))) == -1.0
+    assert convert_reply(scored, reply((-1.0, -1.0), (-0.5, -0.5))) == (-1.5, True)
+    assert convert_reply(scored, reply((-1.0, -0.9), (-0.5, -0.5))) == (-1.5, False)
+    assert convert_reply(instance("loglikelihood_rolling", "x"), reply((-1.0, -0.9))) == -1.0

@@ -28,7 +28,7 @@ from evobuild.evaluation.benchmarks.mmlu import MMLU
 from evobuild.evaluation.benchmarks.multiple_choice import MultipleChoice, MultipleChoiceSettings
 from evobuild.evaluation.benchmarks.question_files import read_questions
 from evobuild.evaluation.evaluate import Evaluation, evaluate_model
-from evobuild.evaluation.params import made_benchmarks
+from evobuild.evaluation.params import build_benchmarks
 from evobuild.models.client import Model
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")
@@ -138,19 +138,19 @@ PROMPT = (
 def test_every_form_of_file_makes_the_same_prompts(tmp_path: Path, form: str) -> None:
     benchmark = made(FORMS[form](tmp_path))
     first, second = benchmark.read_items()
-    asks = benchmark.asks(first, ())
+    asks = benchmark.next_requests(first, ())
     assert [ask.messages for ask in asks] == [(Message("text", PROMPT),)] * 4
     assert [ask.continuation for ask in asks] == [" A", " B", " C", " D"]
     assert (first.group, second.group) == ("anatomy", "virology")
     assert second.content["question"].answer == "A"
-    assert not benchmark.asks(first, (Reply("", (), 0),))
+    assert not benchmark.next_requests(first, (Reply("", (), 0),))
     assert all(Path(file).is_file() for file in benchmark.files)
 
 
 def test_a_chat_has_each_example_as_turns(tmp_path: Path) -> None:
     (item, _), benchmark = (made(in_zip(tmp_path / "a.zip"), mode="generative").read_items(), None)
     benchmark = made(in_zip(tmp_path / "b.zip"), mode="generative")
-    (ask,) = benchmark.asks(item, ())
+    (ask,) = benchmark.next_requests(item, ())
     assert [message.role for message in ask.messages] == ["user", "assistant", "user", "assistant", "user"]
     assert ask.messages[0].content.startswith("The following are multiple choice questions")
     assert [message.content for message in ask.messages[1::2]] == ["A", "B"]
@@ -164,7 +164,7 @@ def test_the_header_of_ceval_names_the_subject_in_chinese() -> None:
     asked = {}
     for settings in ({}, {"header": False}, {"mode": "generative"}):
         benchmark = made(OWN["ceval"], CEval, **settings)
-        asked[str(settings)] = benchmark.asks(benchmark.read_items()[0], ())[0].messages[0].content
+        asked[str(settings)] = benchmark.next_requests(benchmark.read_items()[0], ())[0].messages[0].content
     first = "地球上最大的洋是____\nA. 太平洋\nB. 大西洋\nC. 印度洋\nD. 北冰洋\n答案："
     likelihood, bare, chat = asked.values()
     assert likelihood.startswith(
@@ -178,7 +178,7 @@ def replies(benchmark: MultipleChoice, said: dict[str, Any]) -> list[Answer]:
     """Answers to items: the likelihoods of their letters, or a text."""
     answers = []
     for item in benchmark.read_items():
-        asks = tuple(benchmark.asks(item, ()))
+        asks = tuple(benchmark.next_requests(item, ()))
         given = said[item.id]
         choices = (
             [Choice(given, "stop", 1)]
@@ -190,7 +190,7 @@ def replies(benchmark: MultipleChoice, said: dict[str, Any]) -> list[Answer]:
 
 
 def rows_of(benchmark: MultipleChoice, said: dict[str, Any]) -> pl.DataFrame:
-    scored = benchmark.score(replies(benchmark, said), Tools(1))
+    scored = benchmark.score_items(replies(benchmark, said), Tools(1))
     rows = [
         ("", "m", "exam", each.item.id, each.item.group, each.part, each.prompt, each.reply, each.score,
          [{"name": check.name, "value": check.value} for check in each.checks], "")
@@ -232,12 +232,12 @@ def test_mmlu_counts_items_and_ceval_subjects(tmp_path: Path) -> None:
     said = {"law/0": (-1, -2), "law/1": (-1, -2), "law/2": (-2, -1), "logic/0": (-2, -1)}
     by_item, by_subject = made(items, shots=0), made(items, CEval, shots=0)
     rows = rows_of(by_item, said)
-    assert values(by_item.figures(rows)) == {
+    assert values(by_item.compute_metrics(rows)) == {
         "accuracy": 0.75,
         "accuracy/law": pytest.approx(2 / 3),
         "accuracy/logic": 1.0,
     }
-    found = values(by_subject.figures(rows))
+    found = values(by_subject.compute_metrics(rows))
     assert found["accuracy"] == pytest.approx((2 / 3 + 1) / 2)
     assert found["accuracy/humanities"] == pytest.approx((2 / 3 + 1) / 2)
     assert found["accuracy/law"] == pytest.approx(2 / 3)
@@ -274,7 +274,7 @@ GOOD = {"subject": "law", "question": "?", "choices": ["x", "y"], "answer": "A"}
         (lines(GOOD | {"answer": "C"}), {}, "exam.jsonl:1: 'answer' is 'C'; expected a letter of AB"),
         (lines(GOOD | {"answer": 2}), {}, "exam.jsonl:1: 'answer' is '2'; expected a letter of AB"),
         (lines(GOOD | {"split": "train"}), {}, "exam.jsonl:1: unknown split 'train'; choose from: dev, val"),
-        (lines(GOOD, GOOD | {"id": "0"}), {}, "exam.jsonl:2: the item 'law/0' is given twice"),
+        (lines(GOOD, GOOD | {"id": "0"}), {}, "exam.jsonl:2: duplicate item 'law/0'"),
         (lines(GOOD), {"shots": 1}, "exam.jsonl:1: law has 0 examples in the split dev, and shots is 1"),
         (lines(GOOD | {"split": "dev"}), {}, "holds no question of the split test"),
         (lines(GOOD), {"subjects": ["logic"]}, "unknown subject 'logic' in the split test; choose from: law"),
@@ -293,7 +293,7 @@ def test_what_is_no_question_is_said_with_its_place(
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.zip", b"PK no zip", "is no .zip that can be read"),
+        ("a.zip", b"PK no zip", "not a readable .zip"),
         ("a.zip", None, "holds no test/<subject>_test.csv"),
         ("missing.zip", ..., "no such file"),
     ],
@@ -335,7 +335,7 @@ def test_the_items_of_our_own_can_be_asked(name: str, store: Path) -> None:
         assert 4 <= found.rows.height <= 8
         assert found.rejects.height == 0
         assert found.rows["score"].null_count() == 0
-        assert "accuracy" in benchmark.figures(found.rows)
+        assert "accuracy" in benchmark.compute_metrics(found.rows)
 
 
 def submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: Evaluation) -> Any:
@@ -399,7 +399,7 @@ def test_figures_on_a_tiny_model_are_those_of_lm_evaluation_harness(store: Path)
         "mmlu": MultipleChoiceSettings(shots=0, overlong="cut", subjects=subjects["mmlu"]),
         "ceval": CEvalSettings(shots=0, overlong="cut", subjects=subjects["ceval"], header=False),
     }
-    made_ = made_benchmarks(
+    made_ = build_benchmarks(
         {
             name: own.model_copy(update={"items": str(data / f"oracles/{name}/{name}.zip")})
             for name, own in settings.items()

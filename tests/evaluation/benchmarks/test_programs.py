@@ -16,7 +16,7 @@ from evobuild import sandbox
 from evobuild.core.errors import BadInput
 from evobuild.evaluation.benchmark import Tools
 from evobuild.evaluation.benchmarks.human_eval import STOP
-from evobuild.evaluation.code_benchmarks import examine
+from evobuild.evaluation.code_benchmarks import examine_programs
 from evobuild.evaluation.programs import code_blocks, extract_program
 from evobuild.sandbox import choice
 
@@ -108,7 +108,7 @@ def test_blocks_are_told_by_their_fences():
 
 def programs(name, items, replies, **settings):
     found = benchmark(name, items=items, **settings)
-    return [found.program(each.item, each.replies[0].text) for each in answered(found, replies)]
+    return [found.extract_reply_program(each.item, each.replies[0].text) for each in answered(found, replies)]
 
 
 def test_a_completion_goes_on_with_the_prompt_up_to_the_end_of_the_function():
@@ -127,18 +127,20 @@ def test_a_completion_of_mbpp_ends_with_its_mark():
 
 
 def test_prompts():
-    (ask,) = (found := benchmark("human_eval", items=HUMAN_EVAL)).asks(found.read_items()[0], ())
+    (ask,) = (found := benchmark("human_eval", items=HUMAN_EVAL)).next_requests(found.read_items()[0], ())
     assert "def double_last(numbers):" in ask.messages[0].content and ask.messages[0].role == "user"
-    (ask,) = (found := benchmark("human_eval", items=HUMAN_EVAL, prompt="completion")).asks(
+    (ask,) = (found := benchmark("human_eval", items=HUMAN_EVAL, prompt="completion")).next_requests(
         found.read_items()[0], ()
     )
     assert ask.messages == (("text", found.read_items()[0].content["problem"].prompt),)
     assert ask.sampling.stop == STOP
-    (ask,) = (found := benchmark("mbpp", items=MBPP)).asks(found.read_items()[0], ())
+    (ask,) = (found := benchmark("mbpp", items=MBPP)).next_requests(found.read_items()[0], ())
     assert "assert without_vowels('sky') == 'sky'\n" in ask.messages[0].content
-    (ask,) = (found := benchmark("mbpp", items=MBPP, prompt="completion")).asks(found.read_items()[0], ())
+    (ask,) = (found := benchmark("mbpp", items=MBPP, prompt="completion")).next_requests(
+        found.read_items()[0], ()
+    )
     assert ask.messages[0].content.count("[BEGIN]") == 4 and ask.messages[0].content.endswith("[BEGIN]")
-    (ask,) = (found := benchmark("mbpp", items=MBPP, shots=1)).asks(found.read_items()[0], ())
+    (ask,) = (found := benchmark("mbpp", items=MBPP, shots=1)).next_requests(found.read_items()[0], ())
     assert ask.messages[1].content.startswith("```python\ndef capital_words")
 
 
@@ -151,7 +153,7 @@ def test_pass_at_k_of_samples():
     answers = answered(found, [[right, wrong, "prose"], [item_right, item_right, leaves]])
     assert answers[0].asks[0].sampling.n == 3
     rows = rows_of(found, answers, Tools(1, LIMITS))
-    assert {name: value(each) for name, each in found.figures(rows).items()} == {
+    assert {name: value(each) for name, each in found.compute_metrics(rows).items()} == {
         "pass@1": pytest.approx((1 / 3 + 2 / 3) / 2),
         "pass@2": pytest.approx((2 / 3 + 1) / 2),
         "pass@3": 1.0,
@@ -160,7 +162,7 @@ def test_pass_at_k_of_samples():
     names = [checks[0]["name"] for checks in rows.sort("id")["checks"]]
     assert names == ["passed", "failed", "failed", "passed", "passed", "exited"]
     quick = LIMITS.model_copy(update={"seconds": patience.scaled(0.5)})
-    (row,) = found.score(answered(found, [[loops]]), Tools(1, quick))
+    (row,) = found.score_items(answered(found, [[loops]]), Tools(1, quick))
     assert (row.score, row.checks) == (0.0, (("time", 0.0),))
 
 
@@ -228,16 +230,18 @@ def test_variants_are_told_apart_and_named(mbpp_file):
     ],
 )
 def test_published_outputs_pass_as_published(name, items, outputs, field, settings):
-    """A share of them; benchmarks/evaluation.py and `score-replies` take all."""
+    """A share of them; benchmarks/evaluation.py and `score_items-replies` take all."""
     found = benchmark(name, items=f"{REAL}/{items}", **settings)
     with gzip.open(Path(REAL) / f"oracles/{outputs}.jsonl.gz", "rt") as lines:
         published = {row["task_id"]: row for row in map(json.loads, lines)}
     answers = answered(found, [published.get(item.id, {}).get(field, "") for item in found.read_items()])
     kept = [each for each in answers if each.item.id in published][::8]
     if name == "mbpp":
-        texts = [found.program(each.item, published[each.item.id]["completion"]) for each in kept]
-        exams = [each.item.content["problem"].exam(str(n), texts[n]) for n, each in enumerate(kept)]
-        wanted = [verdict.passed for verdict in examine(exams, LIMITS)]
+        texts = [
+            found.extract_reply_program(each.item, published[each.item.id]["completion"]) for each in kept
+        ]
+        exams = [each.item.content["problem"].make_exam(str(n), texts[n]) for n, each in enumerate(kept)]
+        wanted = [verdict.passed for verdict in examine_programs(exams, LIMITS)]
     else:
         wanted = [published[each.item.id]["passed"] for each in kept]
-    assert [row.score == 1 for row in found.score(kept, Tools(1, LIMITS))] == wanted
+    assert [row.score == 1 for row in found.score_items(kept, Tools(1, LIMITS))] == wanted

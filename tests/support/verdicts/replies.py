@@ -45,17 +45,17 @@ def verdict(case: Case) -> tuple[str, str, str]:
     """What the library makes of a case: the new instruction, or reason and detail of the failure."""
     parent = Instruction("", "", "", "", "r0", "chat", (), case.parent, case.input, case.output)
     reply = Reply("", (Choice(case.reply, case.finish, 1),), 1)  # type: ignore[arg-type]
-    if reason := failures.reply_failure(reply):
+    if reason := failures.find_reply_failure(reply):
         return "", reason, ""
     try:
         evolved = (
             methods.read_evolved_instruction(case.reply)
             if case.by_method
-            else methods.bare_instruction(case.reply)
+            else methods.extract_instruction(case.reply)
         )
     except methods.Unparsable as error:
         return "", "unparsable", str(error)
-    reason, detail = elimination.evolution_failure(parent, evolved, RULES) or ("", "")
+    reason, detail = elimination.find_evolution_failure(parent, evolved, RULES) or ("", "")
     return ("" if reason else evolved), reason, detail
 
 

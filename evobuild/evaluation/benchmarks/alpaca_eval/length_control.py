@@ -1,13 +1,14 @@
-"""AlpacaEval's length-controlled win rate: what it would be were all answers as long as the reference's.
+"""Compute AlpacaEval's length-controlled win rate: the win rate if all answers were as long as the
+reference's.
 
 A logistic regression of the preference on three features: tanh of the difference in length, in standard
-deviations; the instruction's difficulty; and 1. Its prediction without the first is the length-controlled
-preference. Two answers of the reference model itself, one told to be long and one to be brief, are fitted
-along, with a tenth of the weight, so that length is not blamed for quality. The L1 penalty is one of ten,
-chosen by cross-validation over five folds. Source: Dubois et al. 2024, arXiv:2404.04475, and alpaca_eval's
-glm_winrate.py.
+deviations; the instruction's difficulty; and 1. The length-controlled preference is its prediction without
+the first feature. Two answers of the reference model, prompted to be long and to be brief, are fitted too,
+with a tenth of the weight, so that the fit does not attribute quality to length. The L1 penalty is one of
+ten, chosen by cross-validation over five folds. Source: Dubois et al. 2024, arXiv:2404.04475, and
+alpaca_eval's glm_winrate.py.
 
-What alpaca_eval takes from the hub is here in difficulties.json, which says where each number is from.
+difficulties.json has the numbers that alpaca_eval downloads from the hub, with the source of each.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ import numpy as np
 
 FILE = Path(__file__).with_name("difficulties.json")
 GAMED_WEIGHT = 0.1
-"""Of a row of the two answers that differ in length alone."""
+"""Weight of a row of the two answers that differ in length alone."""
 FOLDS = 5
 STRENGTHS = tuple(float(each) for each in np.logspace(-4, 4, 10))
-"""What C may be, the inverse of the penalty: scikit-learn's default."""
+"""Candidates for C, the inverse of the penalty: scikit-learn's default."""
 MOST_STEPS, MOST_SWEEPS = 100, 200
 LONGEST_STEP = 2.0
 CLOSE = 1e-11
 
 
-class Row(NamedTuple):
-    """A judged answer. preference: 0 for the reference's to 1. length, reference_length: characters."""
+class JudgedAnswer(NamedTuple):
+    """A judged answer. preference: from 0, the reference's, to 1. length, reference_length: characters."""
 
     instruction: str
     preference: float
@@ -41,11 +42,11 @@ class Row(NamedTuple):
     reference_length: float
 
 
-class Published(NamedTuple):
-    """What is known of the 805 instructions, by a hash, and of the gamed answers, two to each.
+class PublishedData(NamedTuple):
+    """Published data of the 805 instructions, by a hash, and of the gamed answers, two per instruction.
 
     difficulties, folds: of instructions. gamed: features of the answers, (1610, 3). gamed_folds: their folds.
-    gamed_sums: over each fold the sum of weight, preference and features, (5, 3).
+    gamed_sums: sums over each fold of weight, preference and features, (5, 3).
     """
 
     difficulties: dict[str, float]
@@ -55,8 +56,8 @@ class Published(NamedTuple):
     gamed_sums: np.ndarray
 
 
-class Sample(NamedTuple):
-    """What a fit is of. rows, gamed: features of N rows and G gamed answers, (N, 3) and (G, 3).
+class FitSample(NamedTuple):
+    """Data of a fit. rows, gamed: features of N rows and G gamed answers, (N, 3) and (G, 3).
 
     preferences: of the rows. sums: of weight, preference and features of the gamed answers, (3,).
     """
@@ -68,42 +69,45 @@ class Sample(NamedTuple):
 
 
 def instruction_key(instruction: str) -> str:
-    """Name an instruction as difficulties.json does."""
+    """Hash an instruction to its key in difficulties.json."""
     return blake2b(instruction.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
 def is_known(instruction: str) -> bool:
-    """Whether an instruction is AlpacaEval's, so that its difficulty is known."""
-    return instruction_key(instruction) in published().difficulties
+    """Return whether an instruction is AlpacaEval's, so that its difficulty is known."""
+    return instruction_key(instruction) in load_published().difficulties
 
 
-def length_controlled(rows: Sequence[Row], strength: float | None = None) -> np.ndarray:
-    """Predict the preference for each answer as if it were as long as the reference's; 0 to 1.
+def predict_length_controlled(rows: Sequence[JudgedAnswer], strength: float | None = None) -> np.ndarray:
+    """Predict the preference for each answer, 0 to 1, as if it were as long as the reference's.
 
-    strength: C of the fit; None chooses it by cross-validation. Raises KeyError for an instruction that is
-    not known.
+    Args:
+        strength: C of the fit; None chooses it by cross-validation.
+
+    Raises:
+        KeyError: an instruction is unknown.
     """
-    known = published()
+    known = load_published()
     keys = [instruction_key(row.instruction) for row in rows]
     differences = np.array([row.reference_length - row.length for row in rows])
     difficulties = np.array([known.difficulties[key] for key in keys])
     features = np.column_stack([length_feature(differences), difficulties, np.ones(len(rows))])
     preferences = np.array([row.preference for row in rows])
-    sample = Sample(features, preferences, known.gamed, known.gamed_sums.sum(0))
+    sample = FitSample(features, preferences, known.gamed, known.gamed_sums.sum(0))
     if strength is None:
-        strength = chosen_strength(sample, np.array([known.folds[key] for key in keys]))
-    weights = fitted(sample, strength, np.zeros(3))
+        strength = choose_strength(sample, np.array([known.folds[key] for key in keys]))
+    weights = fit_weights(sample, strength, np.zeros(3))
     found: np.ndarray = _logistic(features[:, 1:] @ weights[1:])
     return found
 
 
 def length_feature(differences: np.ndarray) -> np.ndarray:
-    """Squash differences in length, in their standard deviations; 0 where they do not differ."""
+    """Squash differences in length, in units of their standard deviation; 0 if they are equal."""
     spread = differences.std(ddof=1) if len(differences) > 1 else 0.0
     return np.tanh(differences / spread) if spread else np.zeros(len(differences))
 
 
-def chosen_strength(sample: Sample, folds: np.ndarray) -> float:
+def choose_strength(sample: FitSample, folds: np.ndarray) -> float:
     """Choose C by the mean loss on each fold of a fit to the others; the smallest of equals."""
     losses = np.zeros(len(STRENGTHS))
     for fold in range(FOLDS):
@@ -111,39 +115,39 @@ def chosen_strength(sample: Sample, folds: np.ndarray) -> float:
         weights = np.zeros(3)
         rows = len(held.rows) + len(held.gamed)
         for place, strength in enumerate(STRENGTHS):
-            weights = fitted(rest, strength, weights)
+            weights = fit_weights(rest, strength, weights)
             losses[place] += _loss(held, weights) / rows
     return STRENGTHS[int(losses.argmin())]
 
 
-def _split(sample: Sample, folds: np.ndarray, fold: int) -> tuple[Sample, Sample]:
-    """The sample without a fold, and that fold."""
-    known = published()
+def _split(sample: FitSample, folds: np.ndarray, fold: int) -> tuple[FitSample, FitSample]:
+    """Split the sample into the other folds and one fold."""
+    known = load_published()
     own, others = folds == fold, known.gamed_folds == fold
     sums = known.gamed_sums[fold]
     rows, preferences, gamed = sample.rows, sample.preferences, sample.gamed
     return (
-        Sample(rows[~own], preferences[~own], gamed[~others], sample.sums - sums),
-        Sample(rows[own], preferences[own], gamed[others], sums),
+        FitSample(rows[~own], preferences[~own], gamed[~others], sample.sums - sums),
+        FitSample(rows[own], preferences[own], gamed[others], sums),
     )
 
 
-def fitted(sample: Sample, strength: float, start: np.ndarray) -> np.ndarray:
-    """Find the three weights of least loss + |weights| / C, by Newton steps from a start."""
+def fit_weights(sample: FitSample, strength: float, start: np.ndarray) -> np.ndarray:
+    """Minimize loss + |weights| / C over the three weights, by Newton steps from a start."""
     weights, penalty = start, 1.0 / strength
     for _ in range(MOST_STEPS):
         slope, curvature = _slopes(sample, weights)
-        step = _penalised_step(weights, slope, curvature, penalty)
+        step = _minimise_step(weights, slope, curvature, penalty)
         weights = weights + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
         if np.abs(step).max() < CLOSE:
             break
     return weights
 
 
-def _penalised_step(
+def _minimise_step(
     weights: np.ndarray, slope: np.ndarray, curvature: np.ndarray, penalty: float
 ) -> np.ndarray:
-    """Minimise the loss's parabola and the penalty, one weight after the other."""
+    """Minimize the quadratic model of the loss plus the penalty by coordinate descent."""
     step = np.zeros(3)
     for _ in range(MOST_SWEEPS):
         before = step.copy()
@@ -158,20 +162,20 @@ def _penalised_step(
     return step
 
 
-def _loss(sample: Sample, weights: np.ndarray) -> float:
-    """Cross-entropy of rows and gamed answers, in nats."""
+def _loss(sample: FitSample, weights: np.ndarray) -> float:
+    """Compute the cross-entropy of rows and gamed answers, in nats."""
     own, gamed = sample.rows @ weights, sample.gamed @ weights
     loss = (np.logaddexp(0, own) - sample.preferences * own).sum()
     return float(loss + GAMED_WEIGHT * np.logaddexp(0, gamed).sum() - sample.sums @ weights)
 
 
-def _slopes(sample: Sample, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and second derivatives of the loss."""
+def _slopes(sample: FitSample, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute gradient and Hessian of the loss."""
     rows, gamed = sample.rows, sample.gamed
     own, other = _logistic(rows @ weights), _logistic(gamed @ weights)
     slope = rows.T @ (own - sample.preferences) + GAMED_WEIGHT * gamed.T @ other - sample.sums
     bend = (rows.T * (own * (1 - own))) @ rows + GAMED_WEIGHT * (gamed.T * (other * (1 - other))) @ gamed
-    # Of no row at all the third weight would have no curvature.
+    # Without rows, the third weight has no curvature: keep the division defined.
     return slope, bend + 1e-12 * np.eye(3)
 
 
@@ -181,7 +185,7 @@ def _logistic(x: np.ndarray) -> np.ndarray:
 
 
 @cache
-def published() -> Published:
+def load_published() -> PublishedData:
     """Read difficulties.json."""
     content = json.loads(FILE.read_text(encoding="utf-8"))
     rows = content["instructions"]
@@ -191,7 +195,7 @@ def published() -> Published:
         np.column_stack([length_feature(baseline - lengths), difficulties, np.zeros(len(rows))])
         for lengths in (verbose, concise)
     ]
-    return Published(
+    return PublishedData(
         dict(zip(rows, difficulties.tolist(), strict=True)),
         dict(zip(rows, own_folds.tolist(), strict=True)),
         np.concatenate(gamed),

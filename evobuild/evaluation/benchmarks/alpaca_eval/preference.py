@@ -1,4 +1,6 @@
-"""The judge's preference for one of two outputs: the letter that it says, or the letters' probabilities."""
+"""Parse the judge's preference for one of two outputs: from its letter, or from the letters'
+probabilities.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +10,23 @@ from collections.abc import Sequence
 from evobuild.core.chat import Reply
 
 LETTERS = ("m", "M")
-"""Of the first and the second output."""
+"""Letters of the first and the second output."""
 AROUND = " \t\r\n.,:;!\"'`*()[]<>"
-"""What may stand around a letter."""
+"""Characters that may surround a letter."""
 
 
 def read_letter(reply: Reply) -> float | None:
-    """Read which output is preferred from what was said: 0 the first, 1 the second; None for neither."""
+    """Parse which output is preferred, from the reply's text: 0 the first, 1 the second; None for neither."""
     letter = reply.text.strip(AROUND)
     return float(LETTERS.index(letter)) if letter in LETTERS else None
 
 
-def read_weighted(reply: Reply) -> float | None:
-    """Read the probability that the second output is preferred; None if there is none.
+def read_probability(reply: Reply) -> float | None:
+    """Compute the probability that the second output is preferred; None if it is unknown.
 
-    It is that of M among the two letters, at the first token; where the reply is a letter, at that letter,
-    before which a model may have thought. A letter that is not among the most probable tokens has none.
+    It is the probability of M among the two letters, at the first token; if the reply ends in a letter, at
+    that letter, because a model may reason before it. A letter outside the most probable tokens has
+    probability 0.
     """
     texts = reply.choices[0].token_texts if reply.choices else None
     logprobs = reply.choices[0].logprobs if reply.choices else None
@@ -39,9 +42,9 @@ def read_weighted(reply: Reply) -> float | None:
 
 
 def _share_of_second(position: Sequence[tuple[str, float]]) -> float | None:
-    """The probability of the second letter over that of both."""
+    """Compute the probability of the second letter over that of both."""
     exact = {text: logprob for text, logprob in position if text in LETTERS}
-    # A tokenizer may have the letter with a space alone.
+    # Some tokenizers have the letter only with a leading space.
     found = exact or {
         text.strip(): logprob for text, logprob in reversed(position) if text.strip() in LETTERS
     }

@@ -1,10 +1,11 @@
-"""The items of FollowBench: an instruction of each level with those of the levels below, from its records.
+"""Read the items of FollowBench: each level's instruction with those of the levels below.
 
-The records of an example stand together, level by level: 0 is the instruction at first, which may be empty
-and is never asked; each level adds a constraint. The family of an example is the category of its first
-record, as later ones of the family `mixed` name what they add. The family `example` has no level 0.
+The records of an example are consecutive, level by level. Level 0 is the original instruction, which may be
+empty and is never evaluated; each level adds a constraint. The family of an example is the category of its
+first record, because later records of the family `mixed` name the added constraint. The family `example` has
+no level 0.
 
-A place for items is a file, or a folder with the official `<family>_constraints.json`.
+Items are in a file, or in a folder with the official `<family>_constraints.json`.
 """
 
 from __future__ import annotations
@@ -15,21 +16,21 @@ from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
 from evobuild.core.suggestions import unknown_name
-from evobuild.evaluation.benchmark import Item, required_text, unique_items
-from evobuild.evaluation.benchmarks.followbench.rules import check_target, rule_of
+from evobuild.evaluation.benchmark import Item, collect_items, require_text
+from evobuild.evaluation.benchmarks.followbench.rules import check_target, find_rule
 from evobuild.seeds.fields import Record, json_kind, text_field
 from evobuild.seeds.records import read_records
 
 FAMILIES = ("content", "situation", "style", "format", "example", "mixed")
 FORMER = {"scenario": "situation"}
-"""What a family was called in the repository's first version."""
+"""Current name of a family by its name in the repository's first version."""
 LEVELS = 5
 FILES = "*_constraints.json"
-"""Of a folder as the repository has it."""
+"""Pattern of the files in the repository's folder."""
 
 
 class Level(NamedTuple):
-    """One record. example: its id."""
+    """One record. example: id of its example."""
 
     place: str
     example: str
@@ -41,21 +42,21 @@ class Level(NamedTuple):
 
 
 def item_files(place: str) -> tuple[str, ...]:
-    """The file that is named, or those of a folder, in order."""
+    """Return the named file, or the files of a folder, in order."""
     folder = Path(place)
     return tuple(map(str, sorted(folder.glob(FILES)))) if folder.is_dir() else (place,)
 
 
 def read_items(place: str) -> list[Item]:
-    """Read the items, levels 1 to 5. Raises BadInput with the place and the field of what is none."""
+    """Read the items of levels 1 to 5. Raises BadInput naming location and field of an invalid one."""
     if not (files := item_files(place)):
         raise BadInput(f"{place}: is a folder without {FILES}; expected the official files, or one file")
     examples = (example for file in files for example in _examples(file))
-    return unique_items((pair for example in examples for pair in _items(example)), place)
+    return collect_items((pair for example in examples for pair in _items(example)), place)
 
 
 def _examples(file: str) -> Iterator[list[Level]]:
-    """The records of each example: those in a row with the same id whose levels go up."""
+    """Group records by example: consecutive ones with the same id and rising levels."""
     found: list[Level] = []
     for place, record in read_records(Path(file)):
         level = _level(record, place)
@@ -67,14 +68,14 @@ def _examples(file: str) -> Iterator[list[Level]]:
 
 
 def _items(example: list[Level]) -> Iterator[tuple[str, Item]]:
-    """Items with their places, of one example."""
+    """Yield the items of one example with their locations."""
     family = _family(example)
     below = [""] if example[0].level else []
     for expected, level in enumerate(example, len(below)):
         if level.level != expected:
             raise BadInput(
-                f"{level.place}: 'level' is {level.level}, but example {level.example} has none of level "
-                f"{expected} before it; expected all levels from 0 or 1 on, one after the other"
+                f"{level.place}: 'level' is {level.level}, but example {level.example} lacks level "
+                f"{expected} before it; expected all levels from 0 or 1, in order"
             )
         below.append(level.instruction)
         if level.level:
@@ -91,7 +92,7 @@ def _family(example: list[Level]) -> str:
 
 
 def _item(level: Level, family: str, instructions: tuple[str, ...]) -> Item:
-    rule = rule_of(family, level.source, level.example)
+    rule = find_rule(family, level.source, level.example)
     check_target(rule, level.target, level.place)
     content = {
         "level": level.level,
@@ -106,23 +107,21 @@ def _item(level: Level, family: str, instructions: tuple[str, ...]) -> Item:
 def _level(record: Record, place: str) -> Level:
     number, example = record.get("level"), record.get("example_id")
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= LEVELS:
-        raise BadInput(f"{place}: 'level' is {_shown(number)}; expected a number from 0 to {LEVELS}")
+        raise BadInput(f"{place}: 'level' is {_describe_value(number)}; expected a number from 0 to {LEVELS}")
     if isinstance(example, bool) or not isinstance(example, int | str) or not str(example).strip():
-        raise BadInput(f"{place}: 'example_id' is {_shown(example)}; expected a number or text")
+        raise BadInput(f"{place}: 'example_id' is {_describe_value(example)}; expected a number or text")
     return Level(
         place,
         str(example),
-        required_text(record, "category", place),
+        require_text(record, "category", place),
         text_field(record, ("source",), place),
         number,
-        required_text(record, "instruction", place)
-        if number
-        else text_field(record, ("instruction",), place),
+        require_text(record, "instruction", place) if number else text_field(record, ("instruction",), place),
         text_field(record, ("target",), place),
     )
 
 
-def _shown(value: object) -> str:
+def _describe_value(value: object) -> str:
     if value is None:
         return "missing"
     return str(value) if isinstance(value, int) else json_kind(value)

@@ -1,15 +1,15 @@
-"""The part of FollowBench that a judge decides: what it is asked, and how its reply is read.
+"""Ask the judge about FollowBench's constraints, and parse its replies.
 
-The judge sees how the instruction grew, constraint by constraint, and the answer. Its reply is read as the
-repository's code reads it, so that judgments which others published can be read too; only that none of it is
-run as Python. What that code counts as -1 is None here.
+The judge sees how the instruction grew, constraint by constraint, and the answer. Its reply is parsed as in
+the repository's code, so that published judgments can be parsed too, but never evaluated as Python. Where
+that code returns -1, this one returns None.
 """
 
 from __future__ import annotations
 
 from evobuild.core.prompts import render_prompt
-from evobuild.evaluation.benchmark import Item, user
-from evobuild.evaluation.fence import mark_of
+from evobuild.evaluation.benchmark import Item, user_chat
+from evobuild.evaluation.fence import make_fence_mark
 from evobuild.evaluation.judge import Question
 
 PROMPT = "judge/followbench.jinja"
@@ -21,29 +21,29 @@ KINDS = {
     "format": "constraint of format",
     "mixed": "constraint, of whatever kind",
 }
-"""What is added to the instructions of a family."""
+"""What each level adds to the instructions of a family."""
 
 SATISFIED, NOT_SATISFIED = "YES", ("NO", "PARTIAL", "MAYBE", "UNKNOWN", "N/A")
 QUOTES = "'\""
 
 
-def question(item: Item, answer: str) -> Question:
-    """What the judge is asked of an answer; its key is the item's id."""
+def judge_question(item: Item, answer: str) -> Question:
+    """Build the question about an answer; its key is the item's id."""
     instructions = item.content["instructions"]
     prompt = render_prompt(
         PROMPT,
         kind=KINDS[item.group],
         instructions=instructions,
         answer=answer,
-        mark=mark_of((*instructions, answer)),
+        mark=make_fence_mark((*instructions, answer)),
     )
-    return Question(item.id, user(prompt))
+    return Question(item.id, user_chat(prompt))
 
 
 def read_judgment(text: str, level: int) -> tuple[bool, ...] | None:
-    """Whether each of so many constraints is satisfied; None if the reply does not say so in form.
+    """Parse whether each of `level` constraints is satisfied; None if the reply has another form.
 
-    Its last line counts: at level 1 a YES or a NO anywhere in it, else a list of as many texts.
+    The last line counts: at level 1 a YES or a NO anywhere in it, else a list of `level` texts.
     """
     line = text.strip("`").strip().rpartition("\n")[2]
     if level == 1:
@@ -51,7 +51,7 @@ def read_judgment(text: str, level: int) -> tuple[bool, ...] | None:
     start, end = line.find("["), line.rfind("]")
     if start < 0 or end < start:
         return None
-    said = [_unquoted(part.strip()) for part in line[start + 1 : end].split(",")]
+    said = [_strip_quotes(part.strip()) for part in line[start + 1 : end].split(",")]
     if len(said) == level + 1 and said[-1] == "":  # a comma after the last
         said.pop()
     if len(said) != level or not all(each == SATISFIED or each in NOT_SATISFIED for each in said):
@@ -59,8 +59,8 @@ def read_judgment(text: str, level: int) -> tuple[bool, ...] | None:
     return tuple(each == SATISFIED for each in said)
 
 
-def _unquoted(part: str) -> str | None:
-    """What stands in quotes; '' of nothing at all, None of what has none."""
+def _strip_quotes(part: str) -> str | None:
+    """Return the text in quotes; '' for an empty part, None without quotes."""
     if len(part) >= 2 and part[0] == part[-1] and part[0] in QUOTES:
         return part[1:-1] or None
     return None if part else ""

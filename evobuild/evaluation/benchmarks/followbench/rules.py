@@ -1,8 +1,8 @@
-"""The part of FollowBench that code judges: what each rule wants of a reply, level by level.
+"""Check FollowBench's constraints by code: one rule per source of items, level by level.
 
-A rule belongs to one source of items and knows their words; it is for the official items, word for word.
-Some of it is strict, such as an exact match with blanks and all, or 'Newton Stewart' as one word: it is kept
-as the authors' `rule_based_evaluation.py` has it. All of it is linear in the reply.
+A rule fits the official items only, word for word. Some rules are strict, such as an exact match including
+blanks, or 'Newton Stewart' as one word: they follow the authors' `rule_based_evaluation.py`. Each rule takes
+time linear in the reply.
 
 Source: Jiang et al. 2023, arXiv:2310.20410, and its repository.
 """
@@ -18,10 +18,10 @@ from evobuild.core.errors import BadInput
 
 Condition = Callable[[str], bool]
 Match = Callable[[str, str], bool]
-"""A reply and the target that it has to meet."""
+"""Predicate of a reply and the target that it has to meet."""
 
 ANSWER = "{answer}"
-"""Where a template of an item has the answer."""
+"""Placeholder of the answer in an item's template."""
 
 _SENTENCE_END = re.compile(r"[.!?]")
 _CONTINUOUS = re.compile(r"\b(am|is|are)\s+\w+ing\b")
@@ -39,7 +39,7 @@ def _count(least: int, most: int) -> Condition:
 
 
 def _fewer_words(bound: int) -> Condition:
-    """Words as blanks part them: two blanks in a row make an empty one."""
+    """Limit words as split by single blanks: two blanks in a row make an empty word."""
     return lambda text: len(text.split(" ")) < bound
 
 
@@ -53,8 +53,8 @@ def _lacks(word: str) -> Condition:
     return lambda text: not contains(text)
 
 
-def _in_sentence(number: int, condition: Condition) -> Condition:
-    """Of the sentence of this number, from 1; there has to be one."""
+def _check_sentence(number: int, condition: Condition) -> Condition:
+    """Apply a condition to the sentence of this number, from 1; false if there are fewer."""
 
     def holds(text: str) -> bool:
         sentences = _sentences(text)
@@ -63,11 +63,11 @@ def _in_sentence(number: int, condition: Condition) -> Condition:
     return holds
 
 
-_LAVISH = _in_sentence(2, _contains("lavish"))
+_LAVISH = _check_sentence(2, _contains("lavish"))
 _NAMES = (
-    _in_sentence(1, _contains("Potter")),
-    _in_sentence(2, _contains("actor")),
-    _in_sentence(3, _contains("films")),
+    _check_sentence(1, _contains("Potter")),
+    _check_sentence(2, _contains("actor")),
+    _check_sentence(3, _contains("films")),
 )
 
 CUMULATIVE: Mapping[str, tuple[Condition, ...]] = {
@@ -76,7 +76,7 @@ CUMULATIVE: Mapping[str, tuple[Condition, ...]] = {
         lambda text: all(len(sentence.split()) < 15 for sentence in _sentences(text)),
         lambda text: all(condition(text) for condition in _NAMES),
         lambda text: not _LAVISH(text),
-        _in_sentence(3, lambda sentence: _PERFECT.search(sentence) is not None),
+        _check_sentence(3, lambda sentence: _PERFECT.search(sentence) is not None),
     ),
     "xsum": (
         _count(1, 1),
@@ -107,14 +107,14 @@ CUMULATIVE: Mapping[str, tuple[Condition, ...]] = {
         _lacks("transformer"),
     ),
 }
-"""Sources of which each level adds one condition to those below it."""
+"""Conditions by source: each level adds the next one."""
 
 
 def _suggestions(text: str, level: int) -> bool:
-    """Format, example 22: three paragraphs of long sentences.
+    """Check format example 22: three paragraphs of long sentences.
 
-    From level 4 on paragraphs begin with a number and a full stop: to the authors' rule a sentence of one
-    word, where each has to have more than 20. No reply meets both.
+    From level 4, paragraphs begin with a number and a full stop. The authors' rule counts that as a sentence
+    of one word, while each sentence needs more than 20 words: no reply satisfies both.
     """
     paragraphs = text.split("\n\n")
     conditions: tuple[Callable[[], bool], ...] = (
@@ -127,7 +127,7 @@ def _suggestions(text: str, level: int) -> bool:
 
 
 def _keyword_points(text: str, level: int) -> bool:
-    """Format, example 30: five points, each a keyword in bold."""
+    """Check format example 30: five points, each a keyword in bold."""
     sentences = _BLANK_AFTER_SENTENCE.split(text)
     numbered = [each for each in sentences if any(f"{number}." in each for number in range(1, 6))]
     conditions: tuple[Callable[[], bool], ...] = (
@@ -141,7 +141,9 @@ def _keyword_points(text: str, level: int) -> bool:
 
 
 def _count_keywords(line: str) -> int:
-    r"""Count what `\*\*\d.+?:` finds in a line, without reading the line again for each start."""
+    r"""Count the matches of `\*\*\d.+?:` in a line, in linear time: the regular expression itself is
+    quadratic.
+    """
     count, place = 0, 0
     while (start := _KEYWORD_START.search(line, place)) and (end := line.find(":", start.end() + 1)) >= 0:
         count, place = count + 1, end + 1
@@ -149,11 +151,11 @@ def _count_keywords(line: str) -> int:
 
 
 FORMATS: Mapping[str, Callable[[str, int], bool]] = {"22": _suggestions, "30": _keyword_points}
-"""Examples of the family `format` that have a rule, by their id."""
+"""Rules of examples of the family `format`, by example id."""
 
 
 def _last_match(pattern: str) -> Match:
-    """The last occurrence of a pattern is the target."""
+    """Require that the last match of a pattern is the target."""
 
     def meets(text: str, target: str) -> bool:
         found: list[str] = re.findall(pattern, text)
@@ -171,15 +173,15 @@ def _lines_among(text: str, target: str) -> bool:
 
 
 def _among(text: str, target: str) -> bool:
-    return text in listed(target)
+    return text in parse_list(target)
 
 
-def _contained(text: str, target: str) -> bool:
+def _contains_target(text: str, target: str) -> bool:
     return target in text
 
 
 def fits_template(text: str, target: str) -> bool:
-    """The reply is the template with one line, or nothing, in the answer's place."""
+    """Return whether a reply is the template with one line, or nothing, in place of the answer."""
     template = target.replace("{instruction}\n", "").replace("{{", "{").replace("}}", "}")
     before, _, after = template.partition(ANSWER)
     middle = len(text) - len(before) - len(after)
@@ -194,25 +196,25 @@ MATCHES: Mapping[str, Match] = {
     "text_editing": _equal,
     "BBH_logical": _last_match(r"\([A-Z]\)"),
     "BBH_time": _last_match(r"\d{2}/\d{2}/\d{4}"),
-    "self_made_space": _contained,
+    "self_made_space": _contains_target,
     "gsm_8k": _last_match(r"\$\d+"),
 }
-"""Sources whose target, another at each level, a reply has to meet."""
+"""Rules by source, where a reply has to meet the target of its level."""
 
 
-def listed(target: str) -> list[str]:
-    """The texts of a target that is a Python list. Raises ValueError if it is none."""
+def parse_list(target: str) -> list[str]:
+    """Parse a target that is a Python list of texts. Raises ValueError for anything else."""
     try:
         found = ast.literal_eval(target)
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise ValueError("no Python list") from error
+        raise ValueError("not a Python list") from error
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-        raise ValueError("no Python list of texts")
+        raise ValueError("not a Python list of texts")
     return found
 
 
-def rule_of(family: str, source: str, example: str) -> str:
-    """The name of the rule that judges an item, '' if the judge does: a source, `example` or `format/22`."""
+def find_rule(family: str, source: str, example: str) -> str:
+    """Return the rule that judges an item: a source, `example` or `format/22`; '' if the judge does."""
     if family == "example":
         return family
     if source in CUMULATIVE or source in MATCHES:
@@ -221,20 +223,20 @@ def rule_of(family: str, source: str, example: str) -> str:
 
 
 def check_target(rule: str, target: str, place: str) -> None:
-    """Raise BadInput if a rule cannot go by an item's target."""
+    """Raise BadInput if a rule cannot use an item's target."""
     if rule == "example" and target.count(ANSWER) != 1:
         raise BadInput(f"{place}: 'target' has {ANSWER} {target.count(ANSWER)} times; expected it once")
     if rule in MATCHES and not target:
         raise BadInput(f"{place}: 'target' is empty; expected what a reply of {rule} has to meet")
     if rule == "CONLL2003":
         try:
-            listed(target)
+            parse_list(target)
         except ValueError as error:
             raise BadInput(f"{place}: 'target' is {error}; expected one such as ['Bonn', 'Paris']") from None
 
 
 def satisfies(rule: str, reply: str, target: str, level: int) -> bool:
-    """Whether a reply satisfies all constraints of its level, 1 to 5."""
+    """Return whether a reply satisfies all constraints of its level, 1 to 5."""
     if rule == "example":
         return fits_template(reply, target)
     if rule in MATCHES:

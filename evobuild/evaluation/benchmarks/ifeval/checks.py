@@ -1,8 +1,9 @@
-"""The 25 kinds of instruction that code can verify, each a function of the reply and what the item asks.
+"""Check the 25 kinds of instruction that code can verify: one function per kind, of the reply and the item's
+arguments.
 
-The parameters of a check are named as the official items name their `kwargs`. A check sees one form of a
-reply, never an empty one. All are linear in the reply: nothing that a model writes is searched again and
-again. Keywords and markers are read as plain text, where the official code takes them as regular expressions.
+The parameters of a check have the names of the official items' `kwargs`. A check gets one form of a reply,
+never an empty one, and takes linear time: a model's text cannot slow it down. Keywords and markers are plain
+text here; the official code interprets them as regular expressions.
 
 Source: Zhou et al. 2023, arXiv:2311.07911, table 4, and its code `instruction_following_eval`.
 """
@@ -24,9 +25,9 @@ AT_LEAST, LESS_THAN = "at least", "less than"
 RELATIONS = (LESS_THAN, AT_LEAST)
 
 OPTIONS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
-"""One of which a constrained response has to hold."""
+"""Answers, one of which a constrained response has to contain."""
 FIRST_WORD_ENDS = ".,?!'\""
-"""Where the first word of a paragraph ends, if not at a blank."""
+"""Characters, besides blanks, that end the first word of a paragraph."""
 
 _STAR_BULLET = re.compile(r"^[^\S\n]*\*[^*].*", re.MULTILINE)
 _DASH_BULLET = re.compile(r"^[^\S\n]*-", re.MULTILINE)
@@ -40,55 +41,55 @@ def _compare(count: int, relation: str, bound: int) -> bool:
     return count < bound if relation == LESS_THAN else count >= bound
 
 
-def _found(word: str, text: str) -> bool:
+def _occurs(word: str, text: str) -> bool:
     return re.search(re.escape(word), text, re.IGNORECASE) is not None
 
 
 def existence(text: str, *, keywords: Sequence[str]) -> bool:
-    """Every keyword occurs, in whatever case, within a word too."""
-    return all(_found(keyword, text) for keyword in keywords)
+    """Require every keyword, in any case, within words too."""
+    return all(_occurs(keyword, text) for keyword in keywords)
 
 
 def frequency(text: str, *, keyword: str, frequency: int, relation: str) -> bool:
-    """The keyword occurs so often, in whatever case, within words too."""
+    """Compare the number of occurrences of the keyword, in any case, within words too."""
     return _compare(len(re.findall(re.escape(keyword.strip()), text, re.IGNORECASE)), relation, frequency)
 
 
 def forbidden_words(text: str, *, forbidden_words: Sequence[str]) -> bool:
-    """None of the words occurs as a word of its own."""
+    """Require that none of the words occurs as a whole word."""
     return not any(re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) for word in forbidden_words)
 
 
 def letter_frequency(text: str, *, letter: str, let_frequency: int, let_relation: str) -> bool:
-    """A letter from a to z occurs so often, in either case."""
+    """Compare the number of occurrences of a letter from a to z, in either case."""
     return _compare(text.lower().count(letter), let_relation, let_frequency)
 
 
 def response_language(text: str, *, language: str) -> bool:
-    """The whole is in one language; followed too if there is nothing to tell it by."""
+    """Require one language; a text too short to detect passes."""
     return detect_language(text) in (language, None)
 
 
 def number_sentences(text: str, *, num_sentences: int, relation: str) -> bool:
-    """So many sentences, as NLTK's Punkt splits them."""
+    """Compare the number of sentences, as split by NLTK's Punkt."""
     return _compare(len(split_sentences(text)), relation, num_sentences)
 
 
 def number_paragraphs(text: str, *, num_paragraphs: int) -> bool:
-    """Exactly so many paragraphs between dividers `***`, none of them empty."""
+    """Require exactly this number of paragraphs between dividers `***`, none of them empty."""
     filled = [bool(paragraph.strip()) for paragraph in text.split("***")]
     return all(filled[1:-1]) and sum(filled) == num_paragraphs
 
 
 def number_words(text: str, *, num_words: int, relation: str) -> bool:
-    r"""So many words, each a run of `\w`."""
+    r"""Compare the number of words, runs of `\w`."""
     return _compare(len(re.findall(r"\w+", text)), relation, num_words)
 
 
 def nth_paragraph_first_word(text: str, *, num_paragraphs: int, nth_paragraph: int, first_word: str) -> bool:
-    """Exactly so many paragraphs between empty lines, and the n-th of them begins with the word.
+    """Require this number of paragraphs between empty lines, and the first word of the n-th one.
 
-    Empty paragraphs are not counted, yet the n-th is found among all: so does the official code.
+    Empty paragraphs are not counted, but the n-th is taken of all paragraphs, as in the official code.
     """
     paragraphs = text.split("\n\n")
     count = sum(1 for paragraph in paragraphs if paragraph.strip())
@@ -99,41 +100,41 @@ def nth_paragraph_first_word(text: str, *, num_paragraphs: int, nth_paragraph: i
 
 
 def number_placeholders(text: str, *, num_placeholders: int) -> bool:
-    """At least so many placeholders such as [address], each within a line."""
+    """Require at least this number of placeholders such as [address], each within a line."""
     closed = (piece for line in text.split("\n") for piece in line.split("]")[:-1])
     return sum("[" in piece for piece in closed) >= num_placeholders
 
 
 def postscript(text: str, *, postscript_marker: str) -> bool:
-    """A postscript, wherever it stands; `P.P.S` and `P.S.` may have blanks within."""
+    """Require a postscript anywhere; `P.P.S` and `P.S.` may contain blanks."""
     pattern = _POSTSCRIPTS.get(postscript_marker.strip(), re.escape(postscript_marker.strip().lower()))
     return re.search(pattern, text.lower()) is not None
 
 
 def number_bullet_lists(text: str, *, num_bullets: int) -> bool:
-    """Exactly so many lines that begin with `*` or `-`; a `*` alone takes the next line with it."""
+    """Require exactly this number of lines that begin with `*` or `-`; a lone `*` includes the next line."""
     return len(_STAR_BULLET.findall(text)) + len(_DASH_BULLET.findall(text)) == num_bullets
 
 
 def constrained_response(text: str) -> bool:
-    """One of the three answers occurs."""
+    """Require one of the three answers."""
     return any(option in text for option in OPTIONS)
 
 
 def number_highlighted_sections(text: str, *, num_highlights: int) -> bool:
-    """At least so many stretches between `*` or `**`, each within a line and not blank."""
+    """Require at least this number of non-blank parts between `*` or `**`, each within a line."""
     marked = _SINGLE_MARKS.findall(text) + _DOUBLE_MARKS.findall(text)
     return sum(bool(section.strip()) for section in marked) >= num_highlights
 
 
 def multiple_sections(text: str, *, section_spliter: str, num_sections: int) -> bool:
-    """At least so many headings of the marker and a number."""
+    """Require at least this number of headings: the marker and a number."""
     heading = rf"\s?{re.escape(section_spliter.strip())}\s?\d+\s?"
     return len(re.findall(heading, text)) >= num_sections
 
 
 def json_format(text: str) -> bool:
-    """The whole is JSON, in a code fence or not."""
+    """Require that the whole reply is JSON, optionally in a code fence."""
     text = text.strip()
     for fence in _OPENING_FENCES:
         text = text.removeprefix(fence)
@@ -145,7 +146,7 @@ def json_format(text: str) -> bool:
 
 
 def title(text: str) -> bool:
-    """A title such as <<poem of joy>> within a line."""
+    """Require a title such as <<poem of joy>> within a line."""
     for line in text.split("\n"):
         start, end = line.find("<<"), line.rfind(">>")
         if 0 <= start < end - 2 and line[start : end + 2].lstrip("<").rstrip(">").strip():
@@ -154,44 +155,44 @@ def title(text: str) -> bool:
 
 
 def two_responses(text: str) -> bool:
-    """Two different answers between six asterisks."""
+    """Require two different answers, separated by six asterisks."""
     parts = [part.strip() for part in text.split("******")]
     filled = [part for part in parts if part]
     return all(parts[1:-1]) and len(filled) == 2 and filled[0] != filled[1]
 
 
 def repeat_prompt(text: str, *, prompt_to_repeat: str) -> bool:
-    """The request stands at the beginning, word for word, in whatever case."""
+    """Require that the reply begins with the request, word for word, in any case."""
     return text.strip().lower().startswith(prompt_to_repeat.strip().lower())
 
 
 def end_checker(text: str, *, end_phrase: str) -> bool:
-    """The phrase stands at the end, in whatever case; quotation marks after it do not count."""
+    """Require that the reply ends with the phrase, in any case; quotation marks after it are ignored."""
     return text.strip().strip('"').lower().endswith(end_phrase.strip().lower())
 
 
 def capital_word_frequency(text: str, *, capital_frequency: int, capital_relation: str) -> bool:
-    """So many words all in capitals, as NLTK splits words."""
+    """Compare the number of words in capitals, as split by NLTK."""
     return _compare(count_capital_words(text), capital_relation, capital_frequency)
 
 
 def english_capital(text: str) -> bool:
-    """English, and all in capitals; the language is held to be right if there is nothing to tell it by."""
+    """Require English in capitals; a text too short to detect passes as English."""
     return text.isupper() and detect_language(text) in ("en", None)
 
 
 def english_lowercase(text: str) -> bool:
-    """English, and all in small letters."""
+    """Require English in lower case."""
     return text.islower() and detect_language(text) in ("en", None)
 
 
 def no_comma(text: str) -> bool:
-    """No comma anywhere."""
+    """Require that there is no comma."""
     return "," not in text
 
 
 def quotation(text: str) -> bool:
-    """The whole stands in double quotation marks."""
+    """Require that the whole reply is in double quotation marks."""
     text = text.strip()
     return len(text) > 1 and text[0] == text[-1] == '"'
 
@@ -223,4 +224,4 @@ CHECKS: dict[str, Callable[..., bool]] = {
     "change_case:english_lowercase": english_lowercase,
     "punctuation:no_comma": no_comma,
 }
-"""The check of each kind, by its official name."""
+"""Checks by the official name of their kind."""

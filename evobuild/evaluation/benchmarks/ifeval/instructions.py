@@ -1,8 +1,8 @@
-"""The instructions of an item, read from its record: each kind with what it asks for.
+"""Parse the instructions of an item from its record: each kind with its arguments.
 
-An unknown kind, or an argument that is missing or out of its bounds, is an error of the items: the official
-code draws such an argument at random, and so checks something that the prompt does not ask for.
-It is followed in one case, because the official items have it: a `letter` that is none from a to z.
+An unknown kind, or an argument that is missing or out of bounds, is an error of the items. The official code
+samples such an argument at random, and so checks something that the prompt does not request. One case follows
+the official code, because official items have it: a `letter` outside a to z.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 from evobuild.core.errors import BadInput
 from evobuild.core.suggestions import unknown_name
 from evobuild.evaluation.benchmarks.ifeval.checks import CHECKS, RELATIONS
-from evobuild.evaluation.benchmarks.ifeval.language import known_languages
+from evobuild.evaluation.benchmarks.ifeval.language import list_languages
 from evobuild.seeds.fields import Record, json_kind
 
 MOST = 10**9
-"""Of anything that is counted."""
+"""Maximum of any count."""
 PUNKT_KINDS = frozenset({"length_constraints:number_sentences", "change_case:capital_word_frequency"})
 """Kinds that need Punkt's model."""
 LANGUAGE_KINDS = frozenset(
@@ -30,20 +30,20 @@ LANGUAGE_KINDS = frozenset(
 
 
 class Instruction(NamedTuple):
-    """One instruction of a prompt. kind: its official name. asked: what the check is given, by name."""
+    """One instruction of a prompt. kind: its official name. asked: arguments of the check, by name."""
 
     kind: str
     asked: Mapping[str, Any]
 
     def holds(self, text: str) -> bool:
-        """Whether a text, which is not blank, follows it."""
+        """Return whether a non-blank text follows it."""
         return CHECKS[self.kind](text, **self.asked)
 
 
 def read_instructions(record: Record, place: str) -> tuple[Instruction, ...]:
-    """Read `instruction_id_list` and `kwargs`, of which nulls and what a kind does not ask for are left out.
+    """Parse `instruction_id_list` and `kwargs`; nulls and arguments of other kinds are ignored.
 
-    Raises BadInput with the place, the kind and the argument that is none.
+    Raises BadInput with location, kind and name of an invalid argument.
     """
     kinds, given = record.get("instruction_id_list"), record.get("kwargs")
     if not isinstance(kinds, list) or not kinds:
@@ -76,7 +76,7 @@ def _instruction(kind: object, asked: object, key: object, place: str) -> Instru
 
 
 def parameters_of(kind: str) -> list[str]:
-    """What a check asks for besides the text."""
+    """Return the names of a check's arguments besides the text."""
     return list(inspect.signature(CHECKS[kind]).parameters)[1:]
 
 
@@ -89,7 +89,7 @@ def _argument(kind: str, name: str, value: object, place: str) -> Any:
 
 
 def _kind(value: object) -> str:
-    """Name a value for a message; a short text or a number as it is."""
+    """Format a value for a message; a short text or a number as it is."""
     if value is None:
         return "missing"
     return repr(value) if isinstance(value, str | int | float) and len(str(value)) <= 40 else json_kind(value)
@@ -119,13 +119,13 @@ def _relation(value: object) -> str | None:
 
 
 def _language(value: object) -> str | None:
-    return value if isinstance(value, str) and value in known_languages() else None
+    return value if isinstance(value, str) and value in list_languages() else None
 
 
 def _letter(value: str, key: object) -> str:
-    """A letter from a to z; for anything else one is drawn, by the item's key, as the official code draws it.
+    """Return a letter from a to z; for anything else sample one by the item's key, as the official code does.
 
-    Items 1122 and 1129 ask for so many `#` and `!`; published verdicts count a random letter.
+    Items 1122 and 1129 request a number of `#` and `!`; published verdicts count a random letter.
     """
     if len(value) == 1 and value.lower() in string.ascii_lowercase:
         return value.lower()
@@ -149,4 +149,6 @@ _READERS: dict[str, tuple[Callable[[object], Any], str]] = {
     "prompt_to_repeat": (_text, _A_TEXT),
     "end_phrase": (_text, _A_TEXT),
 }
-"""How each argument is read, giving None for what it cannot be, and what is wanted; others are counts."""
+"""Parser of each argument, which returns None for an invalid value, and the expected form; others are
+counts.
+"""

@@ -1,7 +1,7 @@
-"""What IFEval takes from libraries: the language of a text, its sentences, and its words in capitals.
+"""Detect languages, split sentences and count words in capitals, by the libraries that IFEval uses.
 
-langdetect draws at random: its generator is seeded before each text, so that a verdict depends on the text
-alone. NLTK splits with Punkt, whose English model `punkt_tab` is data that has to be there.
+langdetect is random: its generator is seeded before each text, so that a verdict depends on the text alone.
+NLTK splits sentences with Punkt, whose English model `punkt_tab` has to be downloaded.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from evobuild.core.errors import UserError, require
 
 EXTRA = "eval"
 LANGUAGE_SEED = 0
-"""As langdetect's documentation has it: published verdicts do not say theirs."""
+"""The seed of langdetect's documentation: published verdicts do not state theirs."""
 
 
 @cache
-def known_languages() -> frozenset[str]:
-    """The codes that langdetect tells apart. Raises MissingExtra without it."""
+def list_languages() -> frozenset[str]:
+    """List the language codes that langdetect detects. Raises MissingExtra without it."""
     folder = Path(require("langdetect.detector_factory", EXTRA).PROFILES_DIRECTORY)
     return frozenset(profile.name for profile in folder.iterdir())
 
 
 @lru_cache(maxsize=16)
 def detect_language(text: str) -> str | None:
-    """The code of the language of a text, such as en; None if nothing in it tells."""
+    """Return the language code of a text, such as en; None if it has no features to detect."""
     langdetect = require("langdetect", EXTRA)
     langdetect.DetectorFactory.seed = LANGUAGE_SEED
     try:
@@ -37,13 +37,13 @@ def detect_language(text: str) -> str | None:
 
 
 def require_punkt() -> None:
-    """Raise UserError, saying how to get it, if Punkt's English model is not there."""
+    """Raise UserError with the download command if Punkt's English model is missing."""
     try:
         _punkt()
     except (LookupError, OSError):
         raise UserError(
-            "IFEval counts sentences and words in capitals with NLTK's 'punkt_tab', which is not there; "
-            "get it with: python -m nltk.downloader punkt_tab, or name the folder that has it in NLTK_DATA"
+            "IFEval counts sentences and words in capitals with NLTK's 'punkt_tab', which is missing; "
+            "run: python -m nltk.downloader punkt_tab, or set NLTK_DATA to the folder that has it"
         ) from None
 
 
@@ -59,12 +59,12 @@ def split_sentences(text: str) -> list[str]:
 
 
 def count_capital_words(text: str) -> int:
-    """Count the words that are all in capitals; a word with a hyphen is one."""
+    """Count the words in capitals; a word with a hyphen is one word."""
     return sum(map(_capital_words_of, split_sentences(text)))
 
 
 @lru_cache(maxsize=4096)
 def _capital_words_of(sentence: str) -> int:
-    """Of one sentence, remembered: the forms of a reply share most of theirs."""
+    """Count the capital words of one sentence; cached, because the forms of a reply share most sentences."""
     words = require("nltk.tokenize", EXTRA).word_tokenize(sentence, preserve_line=True)
     return sum(word.isupper() for word in words)

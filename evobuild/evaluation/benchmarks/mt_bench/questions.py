@@ -1,4 +1,4 @@
-"""MT-Bench's files: questions, and the answers that references and baselines are."""
+"""Read MT-Bench's files: questions, and answers for references and baselines."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from evobuild.core.errors import BadInput
-from evobuild.evaluation.benchmark import MOST_TURNS, Item, required_text, unique_items
+from evobuild.evaluation.benchmark import MAX_TURNS, Item, collect_items, require_text
 from evobuild.seeds.fields import Record, json_kind
 from evobuild.seeds.records import read_records
 
 
 def read_questions(file: Path) -> list[Item]:
-    """Read the questions: turns, references and baseline, each a tuple of texts.
+    """Read the questions, with turns, references and baseline, each a tuple of texts.
 
-    References may be none at all, or '' for some turns; baselines are none as yet.
+    References may be empty, or '' for some turns; baselines are empty here, see `add_answers`.
 
-    Raises BadInput naming place and field of what is none.
+    Raises BadInput naming location and field of an invalid question.
     """
     places = ((place, _item(record, place)) for place, record in read_records(file))
-    return unique_items(places, str(file))
+    return collect_items(places, str(file))
 
 
-def with_answers(items: Sequence[Item], needed: Iterable[Item], field: str, file: str) -> list[Item]:
-    """Items with the answers of a file as a field of theirs. Raises BadInput if a needed one is not there."""
+def add_answers(items: Sequence[Item], needed: Iterable[Item], field: str, file: str) -> list[Item]:
+    """Add the answers of a file to items, as a content field. Raises BadInput if a needed one is missing."""
     answers = _read_answers(Path(file))
     for item in needed:
         turns, given = item.content["turns"], answers.get(item.id)
@@ -42,15 +42,15 @@ def _item(record: Record, place: str) -> Item:
     turns = _texts(record, field, place)
     if blank := [number for number, turn in enumerate(turns, 1) if not turn.strip()]:
         raise BadInput(f"{place}: '{field}' is empty at turn {blank[0]}; expected text")
-    if len(turns) > MOST_TURNS:
-        raise BadInput(f"{place}: {len(turns)} turns; expected at most {MOST_TURNS}")
+    if len(turns) > MAX_TURNS:
+        raise BadInput(f"{place}: {len(turns)} turns; expected at most {MAX_TURNS}")
     references = _texts(record, "reference", place) if record.get("reference") else ()
     if references and len(references) != len(turns):
         raise BadInput(
             f"{place}: {len(references)} reference answers to {len(turns)} turns; expected as many"
         )
     content = {"turns": turns, "references": references, "baseline": ()}
-    return Item(identity, required_text(record, "category", place), content)
+    return Item(identity, require_text(record, "category", place), content)
 
 
 def _identity(record: Record, fields: Sequence[str], place: str) -> str:

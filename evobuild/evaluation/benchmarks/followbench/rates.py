@@ -1,19 +1,18 @@
-"""The figures of FollowBench, by level and family, and those that the authors' code prints.
+"""Compute the metrics of FollowBench, by level and family, and those that the authors' code prints.
 
-hsr     hard satisfaction rate: the share of replies that satisfy every constraint of their level
-ssr     soft satisfaction rate: the mean share of constraints that a reply satisfies
-csl     consistent satisfaction levels: how many levels from 1 on an example's replies satisfy wholly
-unread  the share of what the judge was asked that it left unknown
+hsr     hard satisfaction rate: the share of replies that satisfy every constraint of their level ssr     soft
+satisfaction rate: the mean share of constraints that a reply satisfies csl     consistent satisfaction
+levels: number of consecutive levels, from 1, that an example's replies satisfy unread  the share of the
+judge's replies that cannot be parsed
 
-`hsr/3` is of a level, `hsr/style` of a family, `hsr/style/3` of both. What spans several families and levels
-is the mean over them, whatever their sizes, as in the paper's tables. What the judge left unknown is left
-out.
+`hsr/3` covers a level, `hsr/style` a family, `hsr/style/3` both. A metric over several families and levels is
+their unweighted mean, as in the paper's tables. Unknown replies are left out.
 
 `official/…` is what the repository's code prints: there an unknown reply counts -1 in rates, and ends a run
-of satisfied levels. `official/hsr` and `official/ssr` are of its aggregator.py: level n weighs n, and the
-family `example` does not count.
+of satisfied levels. `official/hsr` and `official/ssr` follow its aggregator.py: level n has weight n, and the
+family `example` is excluded.
 
-Units are examples: their levels rise and fall together.
+Units are examples, because their levels are correlated.
 """
 
 from __future__ import annotations
@@ -22,29 +21,29 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from evobuild.evaluation.benchmark import check_value
+from evobuild.evaluation.benchmark import check_value_expr
 from evobuild.evaluation.benchmarks.followbench.items import FAMILIES, LEVELS
 
 SOFT = "soft"
-"""The check that has the share of constraints that are satisfied."""
+"""The check with the share of satisfied constraints."""
 RULE = "rule"
-"""The check of what a rule has judged."""
+"""The check of a rule's verdict."""
 RATES = ("hsr", "ssr")
 UNREAD = -1.0
-"""What the repository counts for a reply of the judge that it cannot read."""
+"""Value of an unparsable judge reply in the repository's code."""
 
 Figures = dict[str, pl.DataFrame]
 
 
-def all_figures(rows: pl.DataFrame) -> Figures:
-    """Every figure. rows: of EVALUATION, their items named `<family>/<example>/<level>`."""
+def compute_rates(rows: pl.DataFrame) -> Figures:
+    """Compute all metrics. rows: EVALUATION rows whose items are named `<family>/<example>/<level>`."""
     table = rows.select(
         unit=pl.col("item").str.replace(r"/[^/]*$", ""),
         family="group",
         level=pl.col("item").str.extract(r"/([^/]*)$").cast(pl.Int64),
         hsr="score",
-        ssr=check_value(SOFT).cast(pl.Float64),
-        judged=check_value(RULE).is_null(),
+        ssr=check_value_expr(SOFT).cast(pl.Float64),
+        judged=check_value_expr(RULE).is_null(),
     )
     found = {rate: _mean(table, rate) for rate in RATES} | {"csl": _levels(table, unread_ends=False)}
     found["unread"] = _unread(table)
@@ -67,7 +66,7 @@ def _official(table: pl.DataFrame) -> Figures:
 
 
 def _parts(table: pl.DataFrame, rate: str, by: tuple[str, ...]) -> Figures:
-    """The rate of each family, each level or each of both."""
+    """Compute the rate of each family, each level or each pair of both."""
     parts = {key: _mean(part, rate) for key, part in table.group_by(by)}
     places = {family: place for place, family in enumerate(FAMILIES)}
     order = sorted(parts, key=lambda key: [places.get(each, each) for each in key])
@@ -75,9 +74,10 @@ def _parts(table: pl.DataFrame, rate: str, by: tuple[str, ...]) -> Figures:
 
 
 def _mean(table: pl.DataFrame, rate: str, weight: pl.Expr | float = 1.0) -> pl.DataFrame:
-    """The mean over families and levels of their means. weight: of a family and level among them."""
+    """Compute the mean over families and levels of their means. weight: of a family and level."""
     known = table.drop_nulls(rate)
-    # Of a single family and level all weights are 1: then the figure is a plain share.
+    # With a single family and level, all weights are 1 and the metric is a plain share, which has Wilson's
+    # interval.
     cells = known.select("family", "level").n_unique()
     size = pl.len().over("family", "level")
     share = weight * pl.lit(float(known.height)) / cells / size
@@ -86,7 +86,7 @@ def _mean(table: pl.DataFrame, rate: str, weight: pl.Expr | float = 1.0) -> pl.D
 
 
 def _unread(table: pl.DataFrame) -> pl.DataFrame:
-    """Replies to the judge's questions without a reading, over the questions, of each example."""
+    """Compute the share of unparsed judge replies, by example."""
     unread, count = pl.col("hsr").is_null().sum().cast(pl.Float64), pl.len().cast(pl.Float64)
     return table.filter("judged").group_by("unit").agg(total=unread, weight=count).sort("unit")
 
@@ -99,7 +99,7 @@ def _csl_of_families(table: pl.DataFrame, unread_ends: bool) -> Figures:
 
 
 def _levels(table: pl.DataFrame, unread_ends: bool) -> pl.DataFrame:
-    """The levels from 1 on that each example satisfies: the mean over families of their means."""
+    """Compute the consecutive levels that each example satisfies: the mean over families of their means."""
     rows = []
     for (unit, family), own in table.group_by("unit", "family"):
         hard = dict(own.select("level", "hsr").iter_rows())
@@ -109,10 +109,11 @@ def _levels(table: pl.DataFrame, unread_ends: bool) -> pl.DataFrame:
 
 
 def consistent_levels(hard: Mapping[int, float | None], unread_ends: bool) -> int | None:
-    """How many levels from 1 on are satisfied. hard: by level, 1 if it is; an unknown one may be missing.
+    """Count the consecutive satisfied levels, from 1. hard: 1 by satisfied level; unknown ones may be
+    missing.
 
-    Returns None if an unknown one comes before the first that is not satisfied; where unread_ends, it ends
-    the run instead.
+    Returns None if an unknown level precedes the first unsatisfied one; with unread_ends it ends the run
+    instead.
     """
     for level in range(1, LEVELS + 1):
         satisfied = hard.get(level)

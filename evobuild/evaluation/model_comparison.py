@@ -1,4 +1,6 @@
-"""All models on all benchmarks: each figure with its uncertainty, and every two models on shared items."""
+"""Compare all models on all benchmarks: metrics with their uncertainty, and pairs of models on shared
+items.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,9 @@ from evobuild.core import tables
 from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.judge import Judge
-from evobuild.evaluation.paired_tests import holm
-from evobuild.evaluation.pairwise import Pair, PairPrompt, figures_of, judge_pairs
-from evobuild.evaluation.statistics import Comparison, Estimate, compare_units, estimate
+from evobuild.evaluation.paired_tests import holm_correction
+from evobuild.evaluation.pairwise import Pair, PairPrompt, judge_pairs, outcome_shares
+from evobuild.evaluation.statistics import Comparison, Estimate, compare_units, estimate_metric
 
 FIGURES = pl.Schema(
     {
@@ -31,7 +33,7 @@ FIGURES = pl.Schema(
         "units": pl.Int64(),
     }
 )
-"""Figures of each model: standard error, 95 % interval and the units that they are of, mostly items."""
+"""Schema of the metrics of each model: standard error, 95 % interval, and number of units, mostly items."""
 DIFFERENCES = pl.Schema(
     {
         "a": pl.String(),
@@ -47,58 +49,58 @@ DIFFERENCES = pl.Schema(
         "p_holm": pl.Float64(),
     }
 )
-"""Figures of model a less those of b, on the units that both have.
+"""Schema of the metrics of model a minus those of model b, on their shared units.
 
-p_holm: the p-value, corrected for the number of headlines, or of other figures, that are compared.
+p_holm: the p-value, corrected for the number of headline metrics compared, or of other metrics.
 """
 DIGITS = 6
-"""Of figures, after the point: what another machine computes differs behind them."""
+"""Decimals of metrics: later ones differ between machines, because sums of floats depend on the BLAS."""
 
 Found = TypeVar("Found", Estimate, Comparison)
 
 
 class Resampling(NamedTuple):
-    """The random draws behind intervals and p-values."""
+    """The parameters of the random resamples behind intervals and p-values."""
 
     resamples: int
     seed: int
 
 
-class Measured(NamedTuple):
-    """A benchmark with the figures of every model that has some, as units."""
+class BenchmarkMetrics(NamedTuple):
+    """A benchmark with the metrics of every model, as tables of units."""
 
     benchmark: Benchmark[Any]
     units: dict[str, dict[str, pl.DataFrame]]
 
     @property
     def main(self) -> str:
-        """The figure that stands for it: its headline, or the first figure where no model has that."""
+        """Return the main metric: the headline, or the first metric if no model has the headline."""
         names = [name for figures in self.units.values() for name in figures]
         return self.benchmark.headline if self.benchmark.headline in names else next(iter(names), "")
 
 
 def read_evaluations(folder: Path, models: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """Read the replies of some models, by name. Raises BadInput if a table is none."""
+    """Read the evaluation tables of some models, by name. Raises BadInput if a file is not such a table."""
     return {name: tables.read(folder / f"{name}.parquet", EVALUATION) for name in models}
 
 
-def measure_all(
+def compute_all_metrics(
     benchmarks: Sequence[Benchmark[Any]], evaluations: Mapping[str, pl.DataFrame]
-) -> list[Measured]:
-    """The figures of every benchmark and model, of those that were measured at all."""
+) -> list[BenchmarkMetrics]:
+    """Compute the metrics of every benchmark and model, without those of weight 0."""
     found = []
     for benchmark in benchmarks:
         units = {}
         for model, table in evaluations.items():
             own = table.filter(pl.col("benchmark") == benchmark.name)
-            figures = benchmark.figures(own) if own.height else {}
+            figures = benchmark.compute_metrics(own) if own.height else {}
             units[model] = {name: each for name, each in figures.items() if each["weight"].sum()}
-        found.append(Measured(benchmark, units))
+        found.append(BenchmarkMetrics(benchmark, units))
     return found
 
 
-def figures_table(measured: Sequence[Measured], drawn: Resampling) -> pl.DataFrame:
-    """Every figure of every model with its uncertainty, as FIGURES."""
+def metrics_table(measured: Sequence[BenchmarkMetrics], drawn: Resampling) -> pl.DataFrame:
+    """Tabulate every metric of every model with its uncertainty, as FIGURES."""
     rows = [
         (
             model,
@@ -106,48 +108,49 @@ def figures_table(measured: Sequence[Measured], drawn: Resampling) -> pl.DataFra
             name,
             name == each.main,
             each.benchmark.higher_is_better,
-            *rounded(found),
+            *round_values(found),
         )
         for each in measured
         for model, figures in each.units.items()
         for name, units in figures.items()
-        if (found := estimate(units, drawn.resamples, drawn.seed, each.benchmark.scale(name)))
+        if (found := estimate_metric(units, drawn.resamples, drawn.seed, each.benchmark.scale(name)))
     ]
     return tables.frame(FIGURES, rows).sort("model", "benchmark", maintain_order=True)
 
 
-def differences_table(measured: Sequence[Measured], drawn: Resampling) -> pl.DataFrame:
-    """Every two models on every figure that both have, as DIFFERENCES."""
+def differences_table(measured: Sequence[BenchmarkMetrics], drawn: Resampling) -> pl.DataFrame:
+    """Tabulate the difference of every pair of models on every shared metric, as DIFFERENCES."""
     rows = [
-        (a, b, each.benchmark.name, name, name == each.main, *rounded(found), None)
+        (a, b, each.benchmark.name, name, name == each.main, *round_values(found), None)
         for each in measured
         for a, b in combinations(each.units, 2)
-        for name, found in compare_figures(each, a, b, drawn)
+        for name, found in compare_metrics(each, a, b, drawn)
     ]
     found = tables.frame(DIFFERENCES, rows)
-    corrected = holm(found["p_value"].to_list(), found["headline"].to_list())
+    corrected = holm_correction(found["p_value"].to_list(), found["headline"].to_list())
     return found.with_columns(p_holm=pl.Series(corrected, dtype=pl.Float64).round(DIGITS))
 
 
-def compare_figures(
-    measured: Measured, a: str, b: str, drawn: Resampling
+def compare_metrics(
+    measured: BenchmarkMetrics, a: str, b: str, drawn: Resampling
 ) -> Iterator[tuple[str, Comparison]]:
-    """Compare two models on each figure that both have, on the units that both have."""
+    """Compare two models on each shared metric, on their shared units."""
     other, scale = measured.units[b], measured.benchmark.scale
     for name, units in measured.units[a].items():
         if name in other and (found := compare_units(units, other[name], *drawn, scale(name))):
             yield name, found
 
 
-def rounded(found: Found) -> Found:
-    """Round what was found, as it is written."""
+def round_values(found: Found) -> Found:
+    """Round the floats of a result to DIGITS."""
     return type(found)._make(round(each, DIGITS) if isinstance(each, float) else each for each in found)
 
 
-def evaluation_metrics(figures: pl.DataFrame, groups: bool = False) -> dict[str, Any]:
-    """Figures as metrics: {model: {benchmark: {figure: {"value", "standard_error", "low", "high", …}}}}.
+def metrics_by_model(figures: pl.DataFrame, groups: bool = False) -> dict[str, Any]:
+    """Nest metrics for metrics.json: {model: {benchmark: {metric: {"value", "standard_error", "low", "high",
+    …}}}}.
 
-    groups: with those of groups, such as "accuracy/astronomy", which may be some hundred.
+    groups: include metrics of groups, such as "accuracy/astronomy"; there may be hundreds.
     """
     found: dict[str, Any] = {}
     for row in figures.filter(groups | ~pl.col("figure").str.contains("/")).iter_rows(named=True):
@@ -157,14 +160,14 @@ def evaluation_metrics(figures: pl.DataFrame, groups: bool = False) -> dict[str,
 
 
 def _metric(found: Estimate) -> dict[str, Any]:
-    # DVC takes metrics with a key "error" for such as could not be read.
+    # DVC shows metrics with a key "error" as unreadable.
     return {"standard_error" if name == "error" else name: each for name, each in found._asdict().items()}
 
 
-def paired_answers(
+def pair_answers(
     benchmark: Benchmark[Any], evaluations: Mapping[str, pl.DataFrame], pair: tuple[str, str]
 ) -> list[Pair]:
-    """The answers of two models that were asked the same, a pair for each turn with those before it.
+    """Pair the answers of two models to the same questions: one pair per turn, with the turns before it.
 
     Keys are `<benchmark>/<a>/<b>/<item>/<turn>`.
     """
@@ -185,7 +188,7 @@ def paired_answers(
 
 
 def _turns(table: pl.DataFrame, benchmark: str) -> dict[str, list[tuple[str, str]]]:
-    """Prompts and replies of each item, turn by turn."""
+    """Group prompts and replies by item, in order of turns."""
     found: dict[str, list[tuple[str, str]]] = {}
     own = table.filter(pl.col("benchmark") == benchmark).sort("item", "part")
     for item, prompt, reply in own.select("item", "prompt", "reply").iter_rows():
@@ -193,21 +196,21 @@ def _turns(table: pl.DataFrame, benchmark: str) -> dict[str, list[tuple[str, str
     return found
 
 
-def judge_all(
+def judge_model_pairs(
     benchmarks: Sequence[Benchmark[Any]],
     evaluations: Mapping[str, pl.DataFrame],
     pairs: Sequence[Sequence[str]],
     judge: Judge,
     prompt: PairPrompt = "mt_bench",
 ) -> pl.DataFrame:
-    """Have a judge see the answers of some models side by side: a row of COMPARISONS for each two answers.
+    """Have a judge compare answers of pairs of models: one COMPARISONS row per pair of answers.
 
-    prompt: how it is asked. Raises UserError if too many of the judge's replies cannot be read.
+    prompt: the judge's template. Raises UserError if too many of the judge's replies cannot be parsed.
     """
     rows = []
     for benchmark in benchmarks:
         for a, b in pairs:
-            answers = paired_answers(benchmark, evaluations, (a, b))
+            answers = pair_answers(benchmark, evaluations, (a, b))
             for each in judge_pairs(judge, benchmark.name, answers, prompt):
                 turn = int(each.key.rpartition("/")[2])
                 said = (each.outcome, each.consistent, *each.judgments)
@@ -215,18 +218,18 @@ def judge_all(
     return tables.frame(COMPARISONS, rows)
 
 
-def comparison_counts(compared: pl.DataFrame, judge: Judge) -> dict[str, Any]:
-    """Count pairs, which all stay, and what of the judge's replies could not be read."""
+def count_comparisons(compared: pl.DataFrame, judge: Judge) -> dict[str, Any]:
+    """Count pairs, none of which is rejected, and the judge's unparsed replies."""
     judged = {name: {"judged": asked, "unread": judge.unread[name]} for name, asked in judge.asked.items()}
     return {"in": compared.height, "out": compared.height, "rejects": {}, "unread": judged}
 
 
-def outcome_metrics(comparisons: pl.DataFrame, drawn: Resampling) -> dict[str, Any]:
-    """Figures of judged pairs as metrics: {"a against b": {benchmark: {"win": {"value", …}, …}}}."""
+def outcomes_by_pair(comparisons: pl.DataFrame, drawn: Resampling) -> dict[str, Any]:
+    """Nest metrics of judged pairs: {"a against b": {benchmark: {"win": {"value", …}, …}}}."""
     metrics: dict[str, Any] = {}
     for (a, b, benchmark), rows in comparisons.group_by("a", "b", "benchmark", maintain_order=True):
         own = metrics.setdefault(f"{a} against {b}", {}).setdefault(str(benchmark), {})
-        for name, units in figures_of(rows.select("consistent", unit="item", outcome="verdict")).items():
-            if found := estimate(units, drawn.resamples, drawn.seed):
-                own[name] = _metric(rounded(found))
+        for name, units in outcome_shares(rows.select("consistent", unit="item", outcome="verdict")).items():
+            if found := estimate_metric(units, drawn.resamples, drawn.seed):
+                own[name] = _metric(round_values(found))
     return metrics

@@ -1,7 +1,7 @@
-"""The metrics side by side: which rows each alone would choose of those that got as far as the cut.
+"""Compare ranking metrics: which rows each would select alone, among those that reached the cutoff.
 
-All cut the same rows (`compared_rows`) by the same mixture, so that only the metric differs; the diversity
-filter is left out. A metric counts if more than half of these rows have it.
+All cut the same rows (`compared_rows`) with the same mixture, so that only the metric differs; the diversity
+filter is not applied. A metric is compared if more than half of these rows have it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from evobuild.selection.params import ChoiceParams, Metric, Select
 
 
 class Overlap(NamedTuple):
-    """What two metrics choose alike: rows, their share of what either chooses, and of what the first does."""
+    """Rows that two metrics both select: their number, their share of the union, and of the first
+    one's rows.
+    """
 
     shared: int
     jaccard: float
@@ -31,7 +33,7 @@ class Overlap(NamedTuple):
 
 
 class Bias(NamedTuple):
-    """Spearman's rank correlation of a metric with the instruction's length; None where one does not vary.
+    """Spearman's rank correlation of a metric with the instruction's length; None if one does not vary.
 
     tokens: as the scorer counts them. words: as `words` does.
     """
@@ -41,7 +43,7 @@ class Bias(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A row to look at. places: by metric its value, and where it ranks, 1 being chosen first."""
+    """An example row. places: by metric, its value and rank, from 1."""
 
     id: str
     instruction: str
@@ -49,17 +51,17 @@ class Example(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Rows that show something; title says what."""
+    """Example rows with a title."""
 
     title: str
     examples: list[Example]
 
 
-class Comparison(NamedTuple):
-    """The metrics side by side.
+class MetricComparison(NamedTuple):
+    """The comparison of ranking metrics.
 
-    every: the rows that got as far as the cut. rows: those that are compared, of which `kept` were chosen.
-    table: see `read_compared_rows`.
+    every: rows that reached the cutoff. rows: rows compared, of which `kept` were selected. table: see
+    `read_compared_rows`.
     """
 
     every: int
@@ -73,20 +75,20 @@ class Comparison(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Which rows to look at. rows: how many of each kind.
+    """Which example rows to list. rows: number of each kind.
 
-    between: the two metrics whose disagreement is shown; else the one that is chosen by, and that with
-    which it shares least.
+    between: the two metrics whose disagreement is shown; by default the one of params, and the one that
+    overlaps least with it.
     """
 
     rows: int
     between: Sequence[Metric] = ()
 
 
-def compare_metrics(
+def compare_selection_metrics(
     params: ChoiceParams, sources: Sources, *, dataset: Path, rejects: Path, examples: Examples
-) -> Comparison:
-    """Compare all metrics that were measured. dataset, rejects: what select wrote.
+) -> MetricComparison:
+    """Compare all metrics that were measured. dataset, rejects: outputs of select.
 
     Raises BadInput if a table is missing; UserError if a metric of `examples` was not measured.
     """
@@ -98,42 +100,44 @@ def compare_metrics(
         if metric not in metrics:
             raise UserError(unknown_name("measured metric", metric, metrics))
     sets = {metric: set(choose_by_metric(table, metric, select)) for metric in metrics}
-    found = {(one, other): _overlap(sets[one], sets[other]) for one in metrics for other in metrics}
-    biases = {metric: _bias(table, metric) for metric in metrics}
+    found = {(one, other): _measure_overlap(sets[one], sets[other]) for one in metrics for other in metrics}
+    biases = {metric: _measure_bias(table, metric) for metric in metrics}
     places = _rank_places(table, metrics)
     ids = _pick_ends(places, metrics, examples.rows)
-    pair = tuple(examples.between) or _rivals(metrics, found, params.select)
+    pair = tuple(examples.between) or _choose_pair(metrics, found, params.select)
     ids |= _pick_disagreements(places, pair, examples.rows)
     texts = _read_instructions(params, sources, ids)
     groups = _gather_groups(ids, places, metrics, texts)
-    return Comparison(every, table.height, int(table["kept"].sum()), metrics, found, biases, groups, table)
+    return MetricComparison(
+        every, table.height, int(table["kept"].sum()), metrics, found, biases, groups, table
+    )
 
 
 def _select_as_many(select: Select, rows: int, every: int) -> Select:
-    """Choose the same share of some of the rows as of all."""
+    """Scale `count` so that the same share of the compared rows is selected as of all rows."""
     if select.count is None or rows == every:
         return select
     return select.model_copy(update={"count": max(1, round(select.count * rows / every))})
 
 
 def choose_by_metric(table: pl.DataFrame, metric: Metric, select: Select) -> pl.Series:
-    """Choose by a metric alone; give the ids. table: of `read_compared_rows`."""
-    ranked = _ranked(table, metric)
-    return selection.cut_by_mixture(ranked, select.model_copy(update={"diversity_filter": None}))["id"]
+    """Select by one metric alone; return the ids. table: of `read_compared_rows`."""
+    ranked = _rank(table, metric)
+    return selection.select_by_mixture(ranked, select.model_copy(update={"diversity_filter": None}))["id"]
 
 
-def _ranked(table: pl.DataFrame, metric: Metric) -> pl.DataFrame:
+def _rank(table: pl.DataFrame, metric: Metric) -> pl.DataFrame:
     return ranks.order_by_worth(ranks.add_worth(table, {metric: 1.0}, 0)).filter(
         pl.col("worth").is_not_null()
     )
 
 
-def _overlap(own: set[str], others: set[str]) -> Overlap:
+def _measure_overlap(own: set[str], others: set[str]) -> Overlap:
     shared = len(own & others)
     return Overlap(shared, shared / max(1, len(own | others)), shared / max(1, len(own)))
 
 
-def _rivals(
+def _choose_pair(
     metrics: Sequence[Metric], found: dict[tuple[Metric, Metric], Overlap], select: Select
 ) -> tuple[Metric, ...]:
     mine = next((metric for metric in select.by if metric in metrics), metrics[0] if metrics else None)
@@ -143,7 +147,7 @@ def _rivals(
     return mine, min(others, key=lambda other: found[mine, other].jaccard)
 
 
-def _bias(table: pl.DataFrame, metric: Metric) -> Bias:
+def _measure_bias(table: pl.DataFrame, metric: Metric) -> Bias:
     value = ranks.metric_values(table, metric, 0)
     return Bias(*(_spearman(value, table[length]) for length in ("question_tokens", "words")))
 
@@ -156,17 +160,17 @@ def _spearman(one: pl.Series, other: pl.Series) -> float | None:
 
 
 def _rank_places(table: pl.DataFrame, metrics: Sequence[Metric]) -> pl.DataFrame:
-    """Of each row its value in each metric, and in `<metric> place` where it ranks, 1 being chosen first."""
+    """Tabulate each row's value in each metric, and in `<metric> place` its rank, from 1."""
     places = table.select("id")
     for metric in metrics:
-        ranked = _ranked(table, metric).select("id", pl.col("metric").alias(metric))
+        ranked = _rank(table, metric).select("id", pl.col("metric").alias(metric))
         numbered = ranked.with_row_index(f"{metric} place", offset=1)
         places = places.join(numbered, on="id", how="left", maintain_order="left")
     return places
 
 
 def _pick_ends(places: pl.DataFrame, metrics: Sequence[Metric], count: int) -> dict[str, list[str]]:
-    """Ids at both ends of each metric, by the title of their group."""
+    """Return ids at both ends of each metric, by title."""
     ids: dict[str, list[str]] = {}
     for metric in metrics:
         ordered = places.drop_nulls(metric).sort(f"{metric} place")["id"]
@@ -176,7 +180,7 @@ def _pick_ends(places: pl.DataFrame, metrics: Sequence[Metric], count: int) -> d
 
 
 def _pick_disagreements(places: pl.DataFrame, pair: Sequence[Metric], count: int) -> dict[str, list[str]]:
-    """Ids on which the two metrics of a pair disagree most, either way, by the title of their group."""
+    """Return ids on which the two metrics of a pair disagree most, either way, by title."""
     ids: dict[str, list[str]] = {}
     for one, other in [pair, pair[::-1]] if pair else []:
         behind = pl.col(f"{other} place").cast(pl.Int64) - pl.col(f"{one} place").cast(pl.Int64)
@@ -188,7 +192,7 @@ def _pick_disagreements(places: pl.DataFrame, pair: Sequence[Metric], count: int
 def _read_instructions(
     params: ChoiceParams, sources: Sources, ids: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
-    names = params.select.pools_read(params.pools)
+    names = params.select.list_pools(params.pools)
     wanted = pl.Series("id", sorted({key for keys in ids.values() for key in keys}), pl.String)
     return dict(candidate_rows.read_texts(names, sources.responses, wanted, ["instruction"]).iter_rows())
 
