@@ -1,1 +1,1 @@
-"""What everything stands on: errors, params, the stage runner, tables, model URIs, prompts, the registry."""
+"""The base of all rooms: errors, params, the stage runner, tables, caches, model URIs, prompts, lists."""

@@ -48,8 +48,8 @@ class Message(NamedTuple):
 class Sampling:
     """How a reply is drawn. temperature 0 is greedy; seed matters only above 0.
 
-    logprobs: so many of the most probable tokens at each position have their log-probability told;
-    token_texts: and their texts. No repr shows it: stored replies are found by that of a sampling.
+    logprobs: number of most probable tokens at each position whose log-probability is returned;
+    token_texts: return their texts, too. No repr shows it: stored replies are found by that of a sampling.
     """
 
     temperature: float = 0.0
@@ -162,7 +162,7 @@ class Reply:
 
     @property
     def unanswered(self) -> bool:
-        """Whether the call failed for no reason that lies in the prompt, as in an outage."""
+        """Whether the call failed for a reason other than the prompt, such as an outage."""
         return self.error is not None and not self.error.startswith(REFUSALS)
 
 

@@ -42,7 +42,7 @@ def read_csv(
 ) -> list[dict[str, Any]]:
     """Read some columns of a small table. optional: those that may be lacking, as if they were empty.
 
-    Raises BadInput naming the file if it lacks another one, or a value is none.
+    Raises BadInput naming the file if it lacks another column, or a value is null.
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:

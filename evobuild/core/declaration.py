@@ -122,7 +122,7 @@ def stage_arguments(
     path that they give there, so that no command holds it, whatever its characters; without params it stays
     as it is.
 
-    Raises UserError at a name that is none, or that is missing.
+    Raises UserError if a name is unknown or missing.
     """
     kind = get_type_hints(main)["args"]
     kinds = argument_kinds(main)

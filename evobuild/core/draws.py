@@ -78,7 +78,7 @@ def draw_value(seed: int, purpose: str, identity: str) -> float:
 def draw_lowest(
     items: Iterable[Item], count: int, seed: int, purpose: str, by: Callable[[Item], str]
 ) -> list[Item]:
-    """Draw so many items, or all, in the order of their values. by: the id of an item, distinct."""
+    """Sample `count` items, or all, in the order of their values. by: the id of an item, distinct."""
 
     def order(item: Item) -> tuple[float, str]:
         return draw_value(seed, purpose, by(item)), by(item)
@@ -93,7 +93,7 @@ def draw_values(seed: int, purpose: str, identities: pl.Series) -> np.ndarray:
 
 
 def draw_rows(rows: Rows[Row], count: int, seed: int, purpose: str) -> list[Row]:
-    """Draw so many rows, or all: of the stable ones, and of the others only what these lack."""
+    """Sample `count` rows, or all: stable rows first, others only if there are too few."""
     bound = round_to_eighths(max((row.seed_place for row in rows), default=-1) + 1)
     stable = (row for row in rows if row.seed_place < bound)
     found = draw_lowest(stable, count, seed, purpose, _id)
@@ -111,7 +111,7 @@ def draw_table_rows(rows: pl.DataFrame, count: int, seed: int, purpose: str) -> 
 
 
 def stable_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    """Give the rows of a table that stand before the bound, in their order."""
+    """Select the rows of a table whose value is below the bound, in their order."""
     return rows.filter(pl.col("seed_place") < _stable_places(rows))
 
 

@@ -48,7 +48,7 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A text as a code span, which may stand in a table; as HTML if it has `<`, which a span would keep."""
+    """Format a text as a code span that fits in a table; as HTML if it has `<`, which a span would keep."""
     if "<" in (shown := one_line(text)):
         return f"<code>{plain(shown)}</code>"
     return "`" + shown.replace("`", "'").replace("|", "\\|") + "`"
@@ -64,7 +64,7 @@ LONGEST = 40
 """Characters of a name."""
 
 _BETWEEN = " _/+.-"
-"""What may stand between words, and so neither first nor last."""
+"""Characters allowed between words, and so neither first nor last."""
 
 
 def safe_name(text: str) -> str:

@@ -44,4 +44,4 @@ CONTAMINATION = pl.Schema(
     dict.fromkeys(("id", "row", "pool", "set", "place", "measure", "overlap", "evaluation"), pl.String)
 )
 """Text that rows share with an evaluation set, at most one hit a row and measure. place, evaluation: where
-the evaluation row stands in its file, and its text. overlap: what is shared, normalised."""
+the evaluation row is in its file, and its text. overlap: what is shared, normalised."""

@@ -33,7 +33,7 @@ REPLIES = pl.Schema(
         "reasoning": pl.String(),
     }
 )
-"""What the evolver wrote, whole, by the id of the child that came of it. reasoning: what it thought before
+"""The evolver's whole reply, by the id of the child that was read from it. reasoning: what it thought before
 its reply, '' if nothing; completion_tokens and top_probability count that in."""
 CANDIDATES = pl.Schema(
     {

@@ -19,7 +19,7 @@ An instruction table has one row per instruction:
   seed_place   place of the seed row that it descends from in its source, of autoif of the query in its
                file; from 0, lost rows counted
   reasoning    what the responder thought before the output; '' if nothing, or nobody answered
-  extra        the other columns of its seed row in the source, a JSON object as text; '' if there are none.
+  extra        the other columns of its seed row in the source, a JSON object as text; '' without any.
                A gold answer among them is the seed row's, not that of a row evolved from it
 """
 
@@ -89,7 +89,7 @@ def content_id(history: Sequence[Turn], instruction: str, input: str) -> str:
 
 
 def row_id(round: str, parent_id: str, content: str) -> str:
-    """Hash where a row stands: 20 hex digits."""
+    """Hash the position of a row: 20 hex digits."""
     return _digest(f"{round}\n{parent_id}\n{content}")
 
 

@@ -38,7 +38,7 @@ SURROGATE = re.compile(
 )
 
 _BETWEEN = re.compile(r"\s*[\[,]\s*")
-"""What stands before an entry of an array."""
+"""What precedes an entry of an array."""
 
 _LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 

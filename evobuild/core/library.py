@@ -1,4 +1,4 @@
-"""The library as it is installed: where its template of a project lies.
+"""The installed library: where its template of a project is.
 
 In a wheel the template is `evobuild/template`: dvc.yaml, params.yaml, stages, prompts, presets and sample
 data, as they are shipped. In a checkout it is the checkout itself.
@@ -12,6 +12,6 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def template_folder() -> Path:
-    """Where what a project begins with lies as it is shipped: in the installed library, or its checkout."""
+    """Find the shipped files of a new project: in the installed library, or in its checkout."""
     installed = PACKAGE / "template"
     return installed if installed.is_dir() else PACKAGE.parent

@@ -1,6 +1,6 @@
 """machine.yaml: where things run and what they may cost; nothing in it changes a result.
 
-The file is optional and not in git. It lies in the repository's root ($DVC_ROOT, which DVC sets in
+The file is optional and not in git. It is in the repository's root ($DVC_ROOT, which DVC sets in
 stages, also under --temp and --queue). Instance:
 
     openai: {base_url: "http://127.0.0.1:8000/v1", concurrency: 64}
@@ -167,12 +167,12 @@ class Machine(Section):
     prices: dict[str, Price] = Field(default_factory=dict)
 
     def price(self, model: str) -> Price | None:
-        """Give the price of a chat model, None if there is none; one without options is for all options."""
+        """Get the price of a chat model, None if it has no price; one without options is for all options."""
         return _by_name(self.prices, model)
 
 
 def _by_name(given: Mapping[str, Value], model: str) -> Value | None:
-    """What is said of a chat model; a name without options is for all options."""
+    """Get the settings of a chat model; a name without options is for all options."""
     return given.get(model) or given.get(model.partition("[")[0])
 
 

@@ -21,7 +21,7 @@ from evobuild.core.params import Between, Count, Name, StageParams, default
 class Column(NamedTuple):
     """A measured column.
 
-    text: how a value is said in a line of text. field: its name in its own table, if that is another than
+    text: how a value reads in a sentence. field: its name in its own table, if that is another than
     everywhere else. in_dataset: whether the data set has it.
     """
 

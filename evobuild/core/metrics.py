@@ -1,6 +1,6 @@
 """Metrics files: small figures that git keeps and DVC compares between experiments.
 
-All figures of a dry run stand below the key DRY RUN, and those that a toy model had a part in below TOY. So
+All metrics of a dry run are below the key DRY RUN, and those that a toy model took part in below TOY. So
 each of them says what it is wherever it is shown: in the file, in `dvc metrics show`, in every column of `dvc
 exp show`, which never has it in one column with a result.
 """

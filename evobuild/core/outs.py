@@ -1,10 +1,10 @@
-"""Outs: paths that a stage writes, whole or not at all, and in place of nothing that is not an out.
+"""Write a stage's outputs atomically, and never over anything else.
 
-What stands where an out goes is replaced only if it is known to be one: at the path that the script declares,
-a file by a file and a folder by a folder, a table by either (`table_parts`), or where it is just what a stage
-wrote there last, which a file in `.evobuild/locks` tells. A path where nothing stands can be written
-anywhere. All else is refused before anything runs, and so are links, `.` and `..`, and an out that is, holds
-or lies in an input or another out.
+An existing path is replaced only if it is known to be an output: at the path that the script declares (a
+file by a file, a folder by a folder, a table by either, see `table_parts`), or if it is unchanged since a
+stage wrote it, which a file in `.evobuild/locks` records. A path that does not exist can be written anywhere.
+All else is refused before anything runs, and so are links, `.` and `..`, and an output that is, contains or
+is inside an input or another output.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def atomic_outputs(
 
     Of a stage that has lost all its rows, the rejects stay.
 
-    declared: outs at whose paths an older one may stand. inputs: what is read, and so not written.
+    declared: outputs that may replace an older one. inputs: what is read, and so not written.
 
-    Raises UserError if an out may not stand where it is to go, or another process is writing it.
+    Raises UserError if an output may not be written at its path, or another process is writing it.
     """
     for out in outs:
         _refuse_place(out)
@@ -82,7 +82,7 @@ def _real(path: Path) -> Path:
 
 
 def _refuse_overlaps(outs: Collection[Path], inputs: Collection[Path]) -> None:
-    """Raise UserError if an out is, holds or lies in what is read or another out."""
+    """Raise UserError if an output is, contains or is inside an input or another output."""
     taken = [(path, Path(os.path.realpath(path))) for path in inputs]
     for out in outs:
         real = Path(os.path.realpath(out))
@@ -100,7 +100,7 @@ def _refuse_place(out: Path) -> None:
         raise UserError(
             f"{out} is to be written, but it is a folder that holds other things; give another path"
         )
-    # Of what lies outside the links are the system's: /tmp is one here and there.
+    # Links outside the project are the system's: /tmp is one on some systems.
     here, written = Path.cwd(), Path(os.path.normpath(Path.cwd() / out))
     if out.is_symlink() or (here in written.parents and _real(out) != written):
         raise UserError(
@@ -109,7 +109,7 @@ def _refuse_place(out: Path) -> None:
 
 
 def _refuse_foreign(out: Path, lock: TextIO, is_declared: bool) -> None:
-    """Raise UserError if what stands there is not known to be an out."""
+    """Raise UserError if the path exists and is not known to be an output."""
     if not out.exists():
         return
     if is_declared:

@@ -28,7 +28,7 @@ _WANTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
 }
-"""What is expected, by pydantic's name of the mistake; of others its own words are told."""
+"""What is expected, by pydantic's name of the mistake; other mistakes have pydantic's own words."""
 
 
 def explain_errors(path: Path, errors: Iterable[ErrorDetails], schema: type[BaseModel]) -> str:

@@ -33,7 +33,7 @@ from evobuild.core.yaml_files import read_yaml
 
 
 class Section(BaseModel):
-    """A part of params.yaml as it stands there: unknown keys, wrong types and NaN are errors.
+    """A section of params.yaml: unknown keys, wrong types and NaN are errors.
 
     Defaults are read as values of the file are. renamed: keys that are no more, each with what is given
     instead.
@@ -152,7 +152,7 @@ class Decoding(Section):
     max_tokens: Tokens = 512
 
     def sampling(self, seed: int, logprobs: int = 0) -> Sampling:
-        """The settings of a request. logprobs: tokens at each position whose probability is told."""
+        """Build the sampling of a request. logprobs: most probable tokens to report at each position."""
         return Sampling(self.temperature, self.top_p, self.max_tokens, seed=seed, logprobs=logprobs)
 
 
@@ -293,7 +293,7 @@ def declared_values(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str,
 
 
 def changed(values: Mapping[str, Any], changes: Mapping[str, Any], schema: type[BaseModel]) -> dict[str, Any]:
-    """Change params as they stand in the file; of a section, keys without a change stay.
+    """Change params in place; keys of a section that have no change stay.
 
     A mapping that is no section, such as `select.by`, is replaced. Tuples and paths become lists and texts.
     """

@@ -27,7 +27,7 @@ def private_folder(folder: Path) -> Path:
 
 
 def private_file(file: Path) -> Path:
-    """Begin an empty file, the user's alone, if there is none; within `.evobuild` tighten an older one."""
+    """Create an empty file for the user alone, unless it exists; tighten an older one in `.evobuild`."""
     private_folder(file.parent)
     if not file.exists():
         os.close(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))

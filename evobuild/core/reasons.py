@@ -33,7 +33,7 @@ _ASKING = (
     "tag",
     "measure",
 )
-"""Stages that lose a row if the reply of a model is none."""
+"""Stages that reject a row if the model gave no reply."""
 _ANSWERING = ("sample", "respond")
 _READING = ("score", "experience", "finetune")
 """Stages that read an answer with the model's own tokens."""

@@ -1,10 +1,10 @@
 """Scratch folders: what a stage needs on disk while it runs, and what a killed one has left.
 
-A stage's lie in `.evobuild/tmp/<stage>/<process>`, or below $TMPDIR if that is set, in `evobuild-<user>`. The
+A stage's are in `.evobuild/tmp/<stage>/<process>`, or below $TMPDIR if that is set, in `evobuild-<user>`. The
 folder of a process is locked as long as the process lives; the next start of the stage removes those that
 nobody locks. Elsewhere, as in a notebook, a scratch folder is one of Python's temporary folders.
 
-Half-written outs are no scratch: they stand beside the out, since only within a file system a rename is
+Half-written outputs are no scratch: they are beside the output, since only within a file system a rename is
 atomic, and each start of the stage replaces its own (`outs`).
 """
 

@@ -112,7 +112,7 @@ def _outs(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def _log_run(done: StageRun) -> None:
-    """Add a run to the journal and say in a line what came of it; a full disk undoes nothing."""
+    """Add a run to the journal and log its rows and costs in one line; a full disk undoes nothing."""
     try:
         run_journal.append(done)
         run_script.write_run_script()

@@ -1,8 +1,8 @@
 """The stages of the pipeline, in the order of dvc.yaml: what each is run for, whom it asks, what it counts.
 
-Derived from what the scripts declare. What a stage leaves of a round, branch or pool is named after both,
-`data/counts/respond-r1.json`; what it leaves of all, after the stage alone. Counts and rejects of stages
-after `select` lie in `data/downstream/`, so that what describes the data set waits for no training.
+Derived from what the scripts declare. Outputs for one round, branch or pool are named after the stage and it,
+`data/counts/respond-r1.json`; outputs for all of them, after the stage alone. Counts and rejects of stages
+after `select` are in `data/downstream/`, so that what describes the dataset waits for no training.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STAGES = tuple(Stage(*each) for each in json.loads(FILE.read_text(encoding="utf-
 
 _NAMES = [stage.name for stage in STAGES]
 AFTER_SELECT = frozenset(_NAMES[_NAMES.index("select") + 1 :])
-"""Stages whose counts and rejects lie in `data/downstream/`."""
+"""Stages whose counts and rejects are in `data/downstream/`."""
 
 OF_ALL_POOLS = frozenset(measure.stage for measure in BUILT_IN if measure.once)
 """Stages that take all pools in one run, since what they load costs more than what they do."""
@@ -63,7 +63,7 @@ def counts_of_pool(content: Mapping[str, Any], stage: str, pool: str) -> Any:
 
 
 def stage_instances(values: Mapping[str, Any]) -> Iterator[Instance]:
-    """Every stage with every name that it runs for, in order. values: params as they stand in the file."""
+    """Every stage with every name that it runs for, in order. values: raw params."""
     for stage in STAGES:
         names: Any = values if stage.per else [""]
         for key in stage.per.split(".") if stage.per else ():

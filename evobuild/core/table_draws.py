@@ -17,7 +17,7 @@ BATCH = 16_384
 
 
 def stream_drawn(path: Path, count: int | None, seed: int, purpose: str) -> tuple[int, Iterator[Instruction]]:
-    """As `stream_instructions`, but of a table that has more than `count` rows so many, drawn by the seed.
+    """Stream an instruction table; of one with more than `count` rows, a sample of `count` by the seed.
 
     count: None for all. Raises BadInput as `tables.read` does.
     """
@@ -40,7 +40,7 @@ def read_rows(path: Path, ids: Iterable[str]) -> Iterator[Instruction]:
     wanted = pl.Series("id", ids, pl.String).unique().sort()
     for start in range(0, len(wanted), BATCH):
         some = wanted.slice(start, BATCH)
-        # A table is sorted by id, so only what lies between is read; the end is what follows the last id.
+        # A table is sorted by id, so only rows between are read; the end is the next string after the last.
         between = IdRange(some[0], some[-1] + "\0")
         where = pl.col("id").is_in(some.implode())
         yield from iterate_instructions(tables.read(path, INSTRUCTIONS, span=between, where=where))

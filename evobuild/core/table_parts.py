@@ -58,7 +58,7 @@ def rows_per_file(rows: int) -> Iterator[None]:
 
 
 def is_large(rows: int) -> bool:
-    """Whether a table of so many rows is a folder of parts."""
+    """Whether a table with this number of rows is a folder of parts."""
     return rows > _rows_per_file.get()
 
 
@@ -68,7 +68,7 @@ def part_file(table: Path, number: int) -> Path:
 
 
 def part_files(table: Path, span: IdRange = EVERY_ID) -> list[Path]:
-    """The files of a table that ids of a span may stand in, by id: of one that is no folder, itself.
+    """List the files of a table that may have ids of a range, by id; a table that is a file is itself.
 
     Raises BadInput if a folder holds none, or something that is no part.
     """

@@ -81,7 +81,7 @@ def expanded_size(path: Path) -> int:
 
 
 def _sizes(values: pl.Expr, kind: object) -> Iterator[pl.Expr]:
-    """The bytes of a column's values, of those that lie in others each by itself."""
+    """Expressions for the bytes of a column's values, one for each nested field."""
     import polars as pl
 
     yield values.len().cast(pl.Int64) * VALUE_BYTES

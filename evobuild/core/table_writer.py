@@ -140,7 +140,7 @@ def _arrow(rows: pl.DataFrame) -> Any:
 
 
 def _batch(table: Any) -> Any:
-    """The rows of an Arrow table as one batch, even if there are none."""
+    """Combine the rows of an Arrow table into one batch, which may be empty."""
     import pyarrow as pa
 
     columns = [column.combine_chunks() for column in table.columns]

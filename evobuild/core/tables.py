@@ -98,7 +98,7 @@ def batches(
 
 
 def frame(schema: pl.Schema, rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
-    """Make a table of rows whose values stand in the order of the schema."""
+    """Build a table from rows whose values are in the order of the schema."""
     columns = Columns(schema)
     for row in rows:
         columns.append(row)
@@ -108,7 +108,7 @@ def frame(schema: pl.Schema, rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
 def write(path: Path, rows: pl.DataFrame) -> None:
     """Write a table sorted by id.
 
-    Raises ValueError if an id stands twice: that is a bug of ours; UserError if the disk is full.
+    Raises ValueError if an id is repeated: that is a bug of ours; UserError if the disk is full.
     """
     ordered = rows.sort("id")
     if table_parts.is_large(rows.height):
@@ -132,7 +132,7 @@ def _write_file(path: Path, ordered: pl.DataFrame) -> None:
 def write_sorted(path: Path, schema: pl.Schema, ordered: Iterable[pl.DataFrame]) -> None:
     """Write rows that come sorted as one file; two frames share no id. Only a row group is in memory.
 
-    Raises ValueError if an id stands twice.
+    Raises ValueError if an id is repeated.
     """
 
     def frames(*_: object) -> Iterator[pl.DataFrame]:

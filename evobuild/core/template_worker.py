@@ -81,7 +81,7 @@ def _bounded(bounds: Bounds) -> Iterator[None]:
 
 
 def _limit_memory(more: int) -> None:
-    """Let this process take so many bytes more than it has."""
+    """Limit the bytes that this process may allocate on top of what it has."""
     if sys.platform.startswith("linux"):
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         _, hard = resource.getrlimit(resource.RLIMIT_AS)

@@ -1,6 +1,7 @@
-"""Files of text that users bring, opened and decoded: what is wrong with one is a BadInput with its place.
+"""Open and decode users' text files; every fault is a BadInput with file and line.
 
-A compressed file may expand to so many times its size, so that a few kilobytes never fill memory or disk.
+The expansion of a compressed file is limited to a multiple of its size, so that a few kilobytes never fill
+memory or disk.
 """
 
 from __future__ import annotations

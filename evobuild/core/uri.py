@@ -21,9 +21,9 @@ MADE = {SCRATCH: "scratch", EXPERIENCED: "experience"}
 
 
 BASES = "bases/"
-"""What stands before the name of a base that is evaluated, `transformers:bases/toy`."""
+"""Prefix of the name of an evaluated base, `transformers:bases/toy`."""
 PACKAGE = "package:"
-"""What stands before the module of a package that brings a model in its folder `model`."""
+"""Prefix of the module of a package that ships a model in its folder `model`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,12 @@ class ChatModel:
 
     @property
     def base(self) -> str:
-        """The entry of `bases` that stands for its weights, `bases/<name>`; '' if it names a model itself."""
+        """The entry of `bases` that names its weights, `bases/<name>`; '' if it names a model itself."""
         return self.name.removeprefix(BASES) if self.name.startswith(BASES) else ""
 
     @property
     def simulated(self) -> bool:
-        """No model at all: whatever comes of it is a dry run."""
+        """Whether it is no model: its outputs are a dry run."""
         return self.engine == "simulated"
 
 

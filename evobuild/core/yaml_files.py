@@ -21,7 +21,7 @@ from evobuild.core.text_files import decode_utf8, opened_file
 
 MOST_BYTES = 2 * 2**20
 MOST_VALUES = 200_000
-"""Values of a file, each alias counted as all that it stands for."""
+"""Values of a file, each alias counted as all values that it repeats."""
 MOST_DEPTH = 40
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TEXT, _WORD, _NUMBER = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "bool", "int"))
@@ -151,7 +151,7 @@ def _problems(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _problem(event: yaml.NodeEvent, above: list[_Place], anchors: dict[str, int]) -> str:
-    """Say what is wrong with one value where it stands, '' if nothing is, and count it."""
+    """Count one value, and say what is wrong with it and where, '' if nothing."""
     place = above[-1]
     is_key = place.key_is_next
     place.key_is_next = place.keys is not None and not is_key

@@ -1,4 +1,4 @@
-"""A request as prompt tokens, by the model's chat template or as it stands, and where its reply begins.
+"""Turn a request into prompt tokens, by the model's chat template or raw, and find where its reply begins.
 
 Templates of reasoning models take options of their own, and many open the thought in the prompt, so that
 only its end is in the reply. Some models mark thoughts with special tokens, which decoding leaves out.
@@ -34,8 +34,8 @@ class RefusedPrompt(Exception):
 class ChatTemplate:
     """The chat template of a model's tokenizer.
 
-    hidden, hidden_ids: special tokens that no reply's text shows, where others have to stand in it for its
-    thoughts to be found; None: none has to, and all are left out.
+    hidden, hidden_ids: special tokens to leave out of a reply's text, if others must stay in it so that its
+    thoughts are found; None: leave out all.
 
     A tokenizer without a chat template takes raw prompts alone.
     """
@@ -69,7 +69,7 @@ class ChatTemplate:
     def scored(self, request: Request, context: int, unread: int = 0) -> list[Scored]:
         """Give the token ids of a request's prompt and of what is scored behind it: of each part of its own.
 
-        unread: tokens at the end of a part that may stand outside of the context. Raises as `prompt`, and
+        unread: tokens at the end of a part that may be outside of the context. Raises as `prompt`, and
         RefusedPrompt if a part has no place.
         """
         continuation = request.continuation or ""

@@ -9,7 +9,7 @@ Replies come in any order and are joined by key. A stored reply never starts an 
 under two keys is asked once, and what another process asks of the same cache is left to it. A failed request
 is a reply with an `error`, never an exception: one bad row does not harm another. If another run may get a
 reply to it, the `with` block ends in a UserError, when all else is kept: such a row is no reject. A reply's
-text is the answer; what a reasoning model thought before it stands beside it (`reasoning`).
+text is the answer; a reasoning model's thoughts are in its field `reasoning`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ MARKERS = (
         r"(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>",
     ),
 )
-"""What stands before and after a thought, as patterns: of Qwen and DeepSeek; of fine-tuned models and of
+"""Patterns that open and close a thought: of Qwen and DeepSeek; of fine-tuned models and of
 EXAONE; of Seed-OSS; of Magistral, where case counts, for [Think] is a word; of gpt-oss, whose
 markers are OpenAI's harmony.
 
@@ -43,7 +43,7 @@ _CLOSERS = "\"'`*_”’»)]} \t\r\n"
 _SENTENCE_ENDS = ".!?…:。！？："
 _MARKS = ".,;:!?)"
 _JOINTS = frozenset("|/=,-\\#&")
-"""What may stand before a marker that is spoken of, without a blank."""
+"""Characters that may precede a marker in a sentence about markers, without a blank."""
 _WORD_FOLLOWS = re.compile(r"[.,;:!?)]|[ \t]+\S")
 _GAP = re.compile(r"[ \t\r]*(?:\n\s*)?")
 
@@ -65,7 +65,7 @@ class Marker(NamedTuple):
 
     @property
     def begins_line(self) -> bool:
-        """Whether nothing but blanks stands before it on its line."""
+        """Whether only blanks precede it on its line."""
         return _line_start(self.text, self.start) is not None
 
     @property
@@ -164,7 +164,7 @@ def _is_indented(text: str, place: int) -> bool:
 
 
 def _line_start(text: str, place: int) -> int | None:
-    """Where the line of a place begins, None if more than blanks stands before it."""
+    """Find where the line of a position begins, None if more than blanks precede it."""
     begin = place
     while begin and text[begin - 1] in " \t":
         begin -= 1

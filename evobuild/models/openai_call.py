@@ -39,7 +39,7 @@ class Call:
         return "/chat/completions" if self.request.raw is None else "/completions"
 
     def body(self) -> bytes:
-        """As JSON. All that a server might have a default of its own for is said."""
+        """Write the body as JSON, with every field that a server may have its own default for."""
         if self.request.continuation is None:
             fields = self._written()
         else:
@@ -75,7 +75,7 @@ class Call:
         """How large an answer may be: far more than what is asked for takes."""
         sampling = self.request.sampling
         if self.request.continuation is not None:
-            # Of each token of the prompt, which has a byte at least, two log-probabilities are told.
+            # Two log-probabilities come for each token of the prompt, which has at least a byte.
             size = sum(len(message.content) for message in self.request.messages)
             return LEAST_BODY + 4 * (size + len(self.request.continuation)) * 3 * LOGPROB_BYTES
         told = (sampling.logprobs + 2) * LOGPROB_BYTES if sampling.logprobs else 0

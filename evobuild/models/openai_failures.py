@@ -25,7 +25,7 @@ _POLICY = re.compile(r"content.?(filter|policy|management)|moderation|flagged", 
 
 
 LONG_WAIT = 60.0
-"""Seconds that a server asks to wait, from which on they are told."""
+"""Log a wait that a server asks for if it is at least this, in seconds."""
 
 
 class Failure(Exception):

@@ -29,7 +29,7 @@ FINISHES: dict[str | None, Finish] = {
     "content_filter": "content_filter",
 }
 TOOL_CALLS = ("tool_calls", "function_call")
-"""Finish reasons of a choice that calls a tool, though there is none."""
+"""Finish reasons of a choice that calls a tool, although no tool was offered."""
 
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 """Half of a character that JSON escapes as two, or of one that is whole."""
@@ -121,9 +121,9 @@ class _Choice(BaseModel):
 
     @property
     def textless(self) -> bool:
-        """Whether it is whole and no text: the model called a tool, refused, or said nothing.
+        """Whether it is complete without any text: the model called a tool, refused, or was silent.
 
-        One that thought and came to no answer, was cut off before it or held back by a filter is none.
+        False if it has thoughts without an answer, was cut off, or was held back by a filter.
         """
         message = self.message
         if self.finish_reason in TOOL_CALLS or message.refusal:
@@ -132,7 +132,7 @@ class _Choice(BaseModel):
 
 
 class _Completion(BaseModel):
-    """Read apart, so that the tokens of a reply are known that is none otherwise."""
+    """Parsed in two steps, so that the tokens of a malformed reply are still counted."""
 
     model: Any = None
     choices: Any = None

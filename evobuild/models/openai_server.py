@@ -132,7 +132,7 @@ class Server:
         return self._taken(answer)
 
     async def _sent(self, call: Call, again: bool) -> Answer:
-        """Send a call and read its answer; what came of it decides how many more are sent at once."""
+        """Send a call and read its answer; its outcome adapts how many calls are sent at once."""
         if call.request.meter and not call.request.meter.send():
             raise GivenUp(NO_BUDGET)
         clock = asyncio.get_running_loop().time
@@ -179,7 +179,7 @@ class Server:
         self._watch.note_failure(request, cause, began, asyncio.get_running_loop().time(), is_final)
 
     def _taken(self, answer: Answer) -> Answer:
-        """An answer without the key, whatever stands in it."""
+        """Hide the key in an answer, wherever it is."""
         if not answer.counted:
             self._tell("does not say how many tokens it uses, or says what cannot be; they are estimated")
         choices = tuple(

@@ -137,7 +137,7 @@ def describe_source(options: OpenAI) -> str:
 
 def _base_url(given: str) -> str:
     url = given.strip().rstrip("/")
-    # What stands before an @ or behind a ? or # may be a key.
+    # The text before an @, or after a ? or #, may be a key.
     shown = url.rpartition("@")[2].partition("?")[0].partition("#")[0]
     try:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""What comes of the calls to the servers of one model, and when no further call is worth its price.
+"""Watch the calls to the servers of one model, and tell when no further call is worth its price.
 
 The servers count as one. They have failed, and the stage ends with what was seen, once
 

@@ -91,7 +91,7 @@ Evaluated = Annotated[dict[Name, ChatRole], Field(max_length=1000)]
 
 
 class Models(Section):
-    """Who plays which role; null where there is none, and nothing is measured."""
+    """The model of each role; null: no model, and nothing is measured."""
 
     renamed: ClassVar[dict[str, str]] = {"base": "bases.<name>.model"}
 

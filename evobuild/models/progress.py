@@ -54,7 +54,7 @@ class Progress:
             self._run = earlier.get("run", self._run)
 
     def step(self, stored: bool = False, failed: bool = False) -> None:
-        """Take note of one more reply. stored: the reply cache had it. failed: it is none."""
+        """Count one more reply. stored: from the reply cache. failed: an error."""
         self._meter.step(kept=stored, failed=failed)
         now = time.monotonic()
         if self._recorded and now - self._written > FILE_SECONDS:

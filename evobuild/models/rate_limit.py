@@ -157,7 +157,7 @@ def retry_wait(attempt: int, asked: float | None) -> float:
 
 
 def retry_after(header: str | None, date: str | None = None) -> float | None:
-    """Read a Retry-After header, seconds or an HTTP date, into seconds from now; None if there is none.
+    """Read a Retry-After header, seconds or an HTTP date, into seconds from now; None without one.
 
     date: the server's own time, its header Date; without it, this machine's clock is taken for right.
     """

@@ -107,7 +107,7 @@ class Connection:
                 "Ray does not start here: this process had loaded it before it was told how to; set "
                 "RAY_AUTH_MODE=token and RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 in the environment"
             )
-        # Ray opens its own folder to everyone: it lies in one that is not.
+        # Ray opens its own folder to everyone: put it inside a private one.
         self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self._begin(
             ray,
@@ -180,7 +180,7 @@ def request_resources(ray: Any, model: ChatModel, settings: Machine) -> Resource
 
 
 def request_for_weights(ray: Any, place: Ray) -> ResourceRequest:
-    """What workers of a model that measures take: a GPU each, or a CPU where there are none."""
+    """Request a GPU for each worker of a model that measures, or a CPU if there is no GPU."""
     total = ray.cluster_resources()
     unit = "GPU" if total.get("GPU") else "CPU"
     replicas = place.replicas or max(1, int(total.get(unit, 1)))
@@ -188,7 +188,7 @@ def request_for_weights(ray: Any, place: Ray) -> ResourceRequest:
 
 
 def spread(options: VllmOptions, gpus: float) -> VllmOptions:
-    """The options of a replica that has so many GPUs: its model is spread over all. Raises UserError."""
+    """Build the options of a replica on `gpus` GPUs: its model is spread over all. Raises UserError."""
     if gpus < 1:
         return options.model_copy(update={"tensor_parallel_size": 1, "pipeline_parallel_size": 1})
     tensor, rest = divmod(int(gpus), options.pipeline_parallel_size)

@@ -119,7 +119,7 @@ class RayEngine:
         return list(dict.fromkeys(self._pending.values()))
 
     def _begin(self) -> None:
-        """Ask for a worker; what comes of it is in `_take`."""
+        """Request a worker; `_take` receives its outcome."""
         remote = self._ray.remote(
             num_cpus=self._claim.cpus,
             num_gpus=self._claim.gpus,

@@ -18,11 +18,11 @@ MOST_BLOCKS = 8
 """Thoughts before an answer; what follows them is the answer's own. It bounds the time that a text takes."""
 
 _LEAD = re.compile("[\\s\ufeff\u200b\u2060]*")
-"""What may stand before a thought; some of it is not seen."""
+"""Characters that may precede a thought; some of them are invisible."""
 _HALF = re.compile("[\ud800-\udfff]")
 _BEFORE_ANSWER = re.compile(r"\s*(?:\n|\Z)|\s+")
 _BEFORE_SPLIT_ANSWER = re.compile(r"\s*(?:\n|\Z)| (?=\S)")
-"""What stands between a thought and its answer, whose indentation stays; and what a server leaves of it."""
+"""Blanks between a thought and its answer, whose indentation stays; and what a server leaves of them."""
 
 
 class Parts(NamedTuple):
@@ -41,11 +41,11 @@ class _Thought(NamedTuple):
 
 
 def split_reasoning(text: str, is_split: bool = False) -> Parts:
-    """Tell the thoughts of a text from its answer, in time that grows with its length alone.
+    """Split a text into thoughts and answer, in time linear in its length.
 
-    A thought stands before the answer: from an opening marker, which begins the text, to its closing one, or
+    A thought precedes the answer: from an opening marker, which begins the text, to its closing one, or
     up to a closing marker alone, since many chat templates open the thought in the prompt. A marker in code
-    or quotes closes nothing unless no other does; nor does one alone that stands in a running sentence, or
+    or quotes closes nothing unless no other does; nor does one alone within a sentence, or
     after an opening one. is_split: a server has told thoughts apart already; only whole ones are taken.
 
     Instances: "<think>\\nabc\\n</think>\\n\\nHi" and "abc\\n</think>\\n\\nHi" -> ("abc", "Hi", True);
@@ -92,7 +92,7 @@ def _with_answer_alone(choice: Choice) -> Choice:
 
 
 def template_options(reasoning: str) -> dict[str, Any]:
-    """What a chat template is told of a role's `reasoning`; templates leave aside what they do not know.
+    """Build the variables of a chat template for a role's `reasoning`; templates ignore unknown ones.
 
     enable_thinking is what Qwen3's and others' take, thinking DeepSeek-V3.1's and Granite's,
     reasoning_effort gpt-oss's.

@@ -42,7 +42,7 @@ _SMALL = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class _Form(NamedTuple):
-    """A secret as it may stand in a text, in small letters; any `run` characters of it are found.
+    """A secret as it may appear in a text, in small letters; any `run` characters of it are found.
 
     anchors: pieces of it, by place, one of which is in every such run.
     """
@@ -146,14 +146,14 @@ def _spellings(secret: str) -> Iterator[tuple[str, int]]:
             yield text[::-1], run
         yield data.hex(), 2 * run
         for before in range(3):
-            # Eight bits a character, six a digit. What stands around it is not known: its own digits only.
+            # Eight bits a character, six a digit. The digits around it are unknown: use its own.
             digits = base64.b64encode(bytes(before) + data).decode()
             own = digits[(8 * before + 5) // 6 : 8 * (before + len(data)) // 6]
             yield from ((each, 8 * run // 6) for each in {own, own.translate({43: "-", 47: "_"})})
 
 
 def _squeezed_spellings(secret: str) -> Iterator[tuple[str, int]]:
-    """The disguises without what may stand in between; short ones would be found in any text."""
+    """The disguises without separators; short ones would be found in any text."""
     for text, run in dict.fromkeys(_spellings(secret)):
         if len(squeezed := _squeezed(text)) >= APART:
             yield squeezed, max(run, APART)

@@ -44,9 +44,9 @@ _DECODER = json.JSONDecoder()
 
 
 def encode_reply(reply: Reply) -> bytes:
-    """Write a reply without its key.
+    """Encode a reply without its key.
 
-    Thoughts that came beside a text stand after all else of its choice, and the texts of tokens after these.
+    A choice's separate thoughts follow its other fields, and the texts of tokens follow these.
     """
     choices = [_fields(choice) for choice in reply.choices]
     text = json.dumps((reply.prompt_tokens, choices), separators=(",", ":"), ensure_ascii=False)
@@ -62,7 +62,7 @@ def _fields(choice: Choice) -> tuple[object, ...]:
 
 
 def decode_reply(stored: bytes) -> Reply:
-    """Read a stored reply, of a file that others may write, too. Raises ValueError if it is none.
+    """Decode a stored reply, of a file that others may write, too. Raises ValueError if it is malformed.
 
     A text may hold half of a surrogate pair, as an engine may give it.
     """
@@ -83,13 +83,13 @@ def decode_reply(stored: bytes) -> Reply:
 
 
 def _choice(stored: object) -> Choice:
-    """Read one choice. Raises ValueError if it is none."""
+    """Decode one choice. Raises ValueError if it is malformed."""
     if not (isinstance(stored, list) and 4 <= len(stored) <= 6):
         raise ValueError("a choice of other fields")
     text, finish, tokens, logprobs, *others = stored
     reasoning, told = others[:1], others[1:]
     if not (isinstance(text, str) and finish in FINISHES and _is_count(tokens)):
-        raise ValueError("a choice whose text, finish or tokens are none")
+        raise ValueError("a choice with a wrong text, finish or tokens")
     if reasoning and not isinstance(reasoning[0], str):
         raise ValueError("thoughts that are no text")
     positions = None if logprobs is None else _positions(logprobs)
@@ -114,7 +114,7 @@ def _texts(stored: object, logprobs: tuple[tuple[float, ...], ...] | None) -> tu
     if [len(each) for each in stored] != [len(each) for each in logprobs or ()]:
         raise ValueError("texts of other tokens than have log-probabilities")
     if not all(isinstance(text, str) for position in stored for text in position):
-        raise ValueError("texts of tokens that are none")
+        raise ValueError("texts of tokens that are no text")
     return tuple(map(tuple, stored))
 
 
@@ -149,7 +149,7 @@ def replies_by_key(
 
 
 class Claimed(NamedTuple):
-    """What came of a claim. known: replies that have come meanwhile. theirs: what other processes ask for."""
+    """Result of a claim. known: replies that have arrived. theirs: keys that other processes ask for."""
 
     known: dict[Key, Reply]
     theirs: frozenset[Key]

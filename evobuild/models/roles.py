@@ -43,7 +43,7 @@ def _given(models: Models, roles: tuple[str, ...]) -> dict[str, Any]:
 
 
 def check_models(models: Models, tuned: Mapping[str, Weights]) -> None:
-    """Raise BadParams at the first model that cannot be where it is said to be.
+    """Raise BadParams at the first model that cannot be at its named location.
 
     tuned: the models that are tuned, by the key of params that names each.
     """

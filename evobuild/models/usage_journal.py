@@ -1,6 +1,6 @@
 """What was really called and paid, run by run: a line of JSON each, added to and never written over.
 
-It lies in `.evobuild/usage.jsonl` of the repository, to which $DVC_ROOT leads under --temp and --queue, too.
+It is in `.evobuild/usage.jsonl` of the repository, to which $DVC_ROOT leads under --temp and --queue, too.
 It is in no out: a stage that runs again from the reply cache makes the same bytes and adds a run that cost
 nothing. A run that is carried on after an interruption has one line more, with all that it took so far; the
 last one counts.

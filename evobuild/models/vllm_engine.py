@@ -242,7 +242,7 @@ class VllmEngine:
     def _text(self, request: Request, output: CompletionOutput) -> str:
         text: str = output.text
         if self._template.hidden_ids is not None:
-            # vLLM would show all special tokens. An end token that is none of them has to go, too.
+            # vLLM would show all special tokens. An end token that is not special is removed, too.
             has_end_token = output.finish_reason == "stop" and not isinstance(output.stop_reason, str)
             ids = output.token_ids[:-1] if has_end_token else output.token_ids
             text = self._conditions.text(ids, request.sampling.stop)

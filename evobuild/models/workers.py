@@ -52,8 +52,8 @@ Measure = Callable[[list[Item]], Iterable[Found]]
 class Task(Generic[Item, Found]):
     """What a worker is to do; it can be pickled.
 
-    name: of the model, in messages. load: loads the model. identity: names its weights and libraries, by
-    which nodes of a cluster are held against each other. size: about how long an item takes, in any unit.
+    name: of the model, in messages. load: loads the model. identity: names its weights and libraries, which
+    must be equal on all nodes of a cluster. size: about how long an item takes, in any unit.
     """
 
     name: str
@@ -119,7 +119,7 @@ class Workers(Generic[Item, Found]):
 
 
 def _gpus() -> int:
-    """GPUs of this machine. Without torch there are none to use; the model itself says what it needs."""
+    """Count the GPUs of this machine; without torch none can be used, and the model reports what it needs."""
     if importlib.util.find_spec("torch") is None:
         return 0
     return int(require("torch", "train").cuda.device_count())

@@ -78,7 +78,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def run_command(name: str, work: Callable[[], int]) -> int:
-    """Do a command's work and give its exit code; whatever the user can mend is said in one or two lines."""
+    """Run a command and return its exit code; print an error that the user can fix in one or two lines."""
     open_streams()
     try:
         check_environment()
@@ -153,7 +153,7 @@ def open_streams() -> None:
 
 
 def check_environment() -> None:
-    """Raise UserError at a number of threads that is none, and where DVC would find no home."""
+    """Raise UserError if a number of threads is invalid, or DVC would find no home folder."""
     try:
         Path.home()
     except RuntimeError as error:

@@ -1,7 +1,7 @@
 """What DVC keeps beside its cache: a site cache, which others must not write, and a file of its locks.
 
-DVC's site cache is in /var/tmp/dvc unless it is told otherwise, in a folder that it makes writable for
-everyone. What lies there is unpickled, so whoever writes it runs code as the user who calls DVC next. A
+DVC's site cache is in /var/tmp/dvc unless configured otherwise, in a folder that it makes writable for
+everyone. Files there are unpickled, so whoever writes it runs code as the user who calls DVC next. A
 folder that only its owner may enter ends that: DVC leaves the mode of a folder that is there as it is.
 """
 

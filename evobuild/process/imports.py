@@ -116,7 +116,7 @@ class Sources:
 
 
 def read_source(content: bytes, path: Path) -> Source:
-    """Read a module. Raises SyntaxError if it is none."""
+    """Read a module. Raises SyntaxError if it cannot be parsed."""
     tree = ast.parse(content, path)
     nodes = list(_running(tree))
     strings = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
@@ -178,9 +178,10 @@ def _imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def _canonical(value: object) -> Iterator[str]:
-    """A syntax tree in words that no version of Python writes another way.
+    """Write a syntax tree in words that are the same in each version of Python.
 
-    Fields that are empty go, for later versions have more of them; strings that stand alone are docstrings.
+    Empty fields are left out, as later versions have more of them; so are strings that are statements, which
+    are docstrings.
     """
     if isinstance(value, list):
         yield "["
@@ -203,7 +204,7 @@ def _canonical(value: object) -> Iterator[str]:
 
 
 def _is_declaration(node: ast.stmt) -> bool:
-    """Whether it declares a stage: what that says stands in dvc.yaml, where DVC sees it."""
+    """Whether it declares a stage: its declaration is in dvc.yaml, where DVC sees it."""
     return isinstance(node, ast.Assign) and [getattr(each, "id", "") for each in node.targets] == ["STAGE"]
 
 

@@ -28,7 +28,7 @@ WRITER = "evobuild pipeline"
 
 
 def read_lock() -> dict[str, Any]:
-    """Read evobuild.lock. Raises BadInput if it is none."""
+    """Read evobuild.lock. Raises BadInput if it cannot be parsed."""
     found: dict[str, Any] = read_yaml(LOCK)
     if not all(isinstance(found.get(entry), dict) for entry in ENTRIES):
         raise BadInput(f"{LOCK}: expected {', '.join(ENTRIES)}, a mapping each; renew it with: {WRITER}")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 GIB = 2**30
 UNLIMITED = 2**60
-"""Limits from here on are none: control groups of version 1 say 2^63 less a page."""
+"""A limit of at least this is no limit: control groups of version 1 say 2^63 less a page."""
 
 MEMORY_INFO = Path("/proc/meminfo")
 OWN_GROUPS = Path("/proc/self/cgroup")

@@ -184,7 +184,7 @@ def _shorten(file: Path) -> None:
 
 
 def read_runs(path: Path | None = None) -> list[StageRun]:
-    """The last run of each stage, the earliest first; a line that is cut short is none."""
+    """Read the last run of each stage, the earliest first; a line that is cut short is ignored."""
     return _last(_runs(path or journal_file()))
 
 

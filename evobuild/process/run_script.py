@@ -1,8 +1,8 @@
 """The last run of each stage as a script, `data/run.js`, from which the report shows times and costs.
 
-The report is an out, the same bytes for the same inputs, and times and costs differ from run to run; so they
-lie beside it, in no out and not in git. A page that is opened as a file cannot fetch, but loads a script. Its
-data are JSON in ASCII without a `<`, and nothing of them is code.
+The report is an output, the same bytes for the same inputs, while times and costs differ from run to run; so
+they are beside it, in no output and not in git. A page that is opened as a file cannot fetch, but can load a
+script. Its data are JSON in ASCII without a `<`, and no part of them is code.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Running(NamedTuple):
 
 
 def folder() -> Path:
-    """Where the files lie: in this repository, to which $DVC_ROOT leads under --temp and --queue, too."""
+    """The folder of the files: in this repository, to which $DVC_ROOT leads under --temp and --queue, too."""
     return repository_root() / ".evobuild" / "running"
 
 

@@ -11,13 +11,13 @@ FOLDERS = ("evobuild", "stages", "tests", "benchmarks", "experiments")
 PAGES = ("README.md", "params.yaml", "docs/*.md")
 
 PHRASES = {
-    "stand(s)": (r"\bstands?\b", 1, 256),
-    "is/are none": (r"\b(is|are) none\b", 0, 122),
-    "came/comes of": (r"\b(came|comes) of\b", 0, 40),
-    "lie(s)": (r"\blies?\b", 0, 64),
-    "so many": (r"\bso many\b", 1, 66),
-    "is/are told/said": (r"\b(is|are) (told|said)\b", 0, 53),
-    "held to/against": (r"\bheld (to|against)\b", 0, 21),
+    "stand(s)": (r"\bstands?\b", 1, 161),
+    "is/are none": (r"\b(is|are) none\b", 0, 61),
+    "came/comes of": (r"\b(came|comes) of\b", 0, 22),
+    "lie(s)": (r"\blies?\b", 0, 40),
+    "so many": (r"\bso many\b", 1, 41),
+    "is/are told/said": (r"\b(is|are) (told|said)\b", 0, 37),
+    "held to/against": (r"\bheld (to|against)\b", 0, 16),
 }
 """Each phrase: its pattern, its limit in pages, its limit in Python files. Lower a limit, never raise it."""
 
