@@ -48,7 +48,7 @@ OPEN = re.compile(
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """A block of code: its language, and what it says. One without a language holds commands."""
 INLINE = re.compile(r"`([^`]+)`")
-NEW = re.compile(r"`([^`\n]+)`:\n\n```python\n\"\"\"")
+NEW = re.compile(r"`([^`\n]+)`:\n\n```(?:python\n\"\"\"|jinja\n\{#)")
 """A file that a worked example makes: its path, then all of it."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PLACEHOLDER = re.compile(r"<[^<>\n]+>")

@@ -12,7 +12,7 @@ import workspace
 import yaml
 
 PAGE = (workspace.ROOT / "docs/declare.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"^`([\w./]+)`:\n\n```(?:yaml)?\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
+FILES = dict(re.findall(r"^`([\w./]+)`:\n\n```(?:yaml|jinja)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
 SMALL = {
     "seed": {"rows": 60},
     "models": {"embedder": None, "scorer": None},
