@@ -14,8 +14,11 @@ from workspace import ROOT
 from evobuild.core import metrics, prompts, sqlite_cache
 from evobuild.core.instructions import Instruction, content_id, row_id
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+"""Threads of PyTorch that wait use no processor, which another worker of the tests could use."""
+
 SLOWEST = ("test_line_rebuilt", "test_kill", "test_contributing", "test_trainings", "test_stale")
-"""Modules that take as long as all others together; each is a worker's as a whole, for it builds once."""
+"""The slowest modules; each is a worker's as a whole, for it builds once."""
 
 
 USERS_OWN = tuple(f"{ROOT}/{name}" for name in ("dvc.lock", "metrics/", "data/", "models/"))
