@@ -73,7 +73,7 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def here(tmp_path, known_modules, monkeypatch):
     """A folder with what the check of params looks at, and no DVC to be called."""
     workspace.lay_out(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -81,28 +81,30 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize(("key", "value", "named"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_of_structure_is_one_or_two_lines_of_ours(here, capsys, key, value, named):
-    content = yaml.safe_load(PARAMS)
-    *sections, last = key.split(".")
-    at = content
-    for name in sections:
-        at = at[name]
-    at[last] = value
+def refused(here: Path, capsys: pytest.CaptureFixture[str], content: Any) -> str:
+    """What is said of params that are not built."""
     (here / "params.yaml").write_text(yaml.safe_dump(content))
-    assert command.main(["repro"]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("evobuild: params.yaml:") and named in said
-    assert 1 <= len(said.splitlines()) <= 2
+    assert command.main(["repro"]) == 1, content
+    return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("section", list(yaml.safe_load(PARAMS)))
-def test_a_section_that_is_missing_is_named(here, capsys, section):
-    content = yaml.safe_load(PARAMS)
-    del content[section]
-    (here / "params.yaml").write_text(yaml.safe_dump(content))
-    assert command.main(["repro"]) == 1
-    assert f"the key '{section}' is missing" in capsys.readouterr().err
+def test_a_mistake_of_structure_is_one_or_two_lines_of_ours(here, capsys):
+    for case, (key, value, named) in MISTAKES.items():
+        content = at = yaml.safe_load(PARAMS)
+        *sections, last = key.split(".")
+        for name in sections:
+            at = at[name]
+        at[last] = value
+        said = refused(here, capsys, content)
+        assert said.startswith("evobuild: params.yaml:") and named in said, f"{case}: {said}"
+        assert 1 <= len(said.splitlines()) <= 2, f"{case}: {said}"
+
+
+def test_a_section_that_is_missing_is_named(here, capsys):
+    for section in yaml.safe_load(PARAMS):
+        content = yaml.safe_load(PARAMS)
+        del content[section]
+        assert f"the key '{section}' is missing" in refused(here, capsys, content)
 
 
 def test_what_follows_is_for_dvc(here, monkeypatch):
@@ -154,14 +156,11 @@ def test_what_was_not_pushed_is_built_only_if_something_is_stale(monkeypatch, on
     assert repro.missing_table_options() == options
 
 
-@pytest.mark.parametrize(
-    ("word", "said"),
-    [
-        ("evolv", "unknown stage 'evolv'; did you mean 'evolve'"),
-        ("evolve@r9", "unknown stage 'evolve@r9'; did you mean 'evolve@r"),
-        ("evole@r1", "unknown stage 'evole'; did you mean 'evolve'"),
-    ],
-)
-def test_a_stage_that_is_none_is_said_before_anything_runs(here, capsys, word, said):
-    assert command.main(["repro", "-s", word]) == 1
-    assert said in capsys.readouterr().err
+def test_a_stage_that_is_none_is_said_before_anything_runs(here, capsys):
+    for word, said in {
+        "evolv": "unknown stage 'evolv'; did you mean 'evolve'",
+        "evolve@r9": "unknown stage 'evolve@r9'; did you mean 'evolve@r",
+        "evole@r1": "unknown stage 'evole'; did you mean 'evolve'",
+    }.items():
+        assert command.main(["repro", "-s", word]) == 1
+        assert said in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def prefer(folder: Path, **fields) -> tuple[finetune.Tuned, list]:
+def prefer(folder: Path, pairs: Sequence[PreferencePair] = PAIRS, **fields) -> tuple[finetune.Tuned, list]:
     folder.mkdir()
     fields = {"method": "dpo", "data": "autoif", "learning_rate": 0.001} | fields
-    return finetune.prefer_answers(PAIRS, tunings.tuning(**fields), folder)
+    return finetune.prefer_answers(pairs, tunings.tuning(**fields), folder)
 
 
 def test_weights_tokenizer_and_a_falling_loss_come_out(root: Path) -> None:
@@ -124,12 +125,15 @@ def test_pairs_are_learnt_alike_for_any_budget_and_processes(root: Path, machine
 
 def test_a_pair_counts_as_one_whatever_its_length(root: Path) -> None:
     """The loss of a batch is the mean over its pairs; the last batch is as short as it is."""
-    one, _ = prefer(root / "one", batch=10, dpo={"beta": 0.1, "reference": False})
-    each = []
-    for place, pair in enumerate(PAIRS):
-        (root / f"pair{place}").mkdir()
-        tuning = tunings.tuning(method="dpo", batch=1, dpo={"beta": 0.1, "reference": False})
-        each += tunings.losses(finetune.prefer_answers([pair], tuning, root / f"pair{place}")[0])
+    pairs = PAIRS[:4]
+    fields = {"batch": len(PAIRS), "dpo": {"beta": 0.1, "reference": False}}
+    one, _ = prefer(root / "one", pairs, **fields)
+    each = [
+        loss
+        for place, pair in enumerate(pairs)
+        for loss in tunings.losses(prefer(root / f"pair{place}", [pair], **fields)[0])
+    ]
+    assert len(each) == len(pairs)
     assert tunings.losses(one)[0] == pytest.approx(sum(each) / len(each), rel=1e-5)
 
 

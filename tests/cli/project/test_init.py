@@ -15,13 +15,11 @@ import yaml
 from workspace import ROOT
 
 from evobuild import __main__ as command
-from evobuild.cli.pipeline import lock_text as locking
 from evobuild.cli.project import init, repository
 from evobuild.cli.project.template import BASE, PARTS, pack, read_shipped_files, unpack
 from evobuild.core import library
 from evobuild.core.errors import BadInput
 from evobuild.process import lock
-from evobuild.process.imports import Sources
 from evobuild.process.version import __version__
 
 
@@ -31,14 +29,8 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return template.lay_out(tmp_path_factory.mktemp("template"))
 
 
-@pytest.fixture(scope="module")
-def digests(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of digests of modules: one for all projects, each of which would read every module."""
-    return tmp_path_factory.mktemp("digests") / "imports.json"
-
-
 @pytest.fixture(autouse=True)
-def home(shipped: Path, digests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(shipped: Path, known_modules: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to begin in, and a git that knows its user."""
     for key, value in workspace.environment().items():
         if key.startswith("GIT_"):
@@ -47,7 +39,6 @@ def home(shipped: Path, digests: Path, tmp_path: Path, monkeypatch: pytest.Monke
     own.mkdir()
     monkeypatch.chdir(own)
     monkeypatch.setattr(library, "template_folder", lambda: shipped)
-    monkeypatch.setattr(locking, "stage_sources", lambda: Sources(Path.cwd(), digests))
     return own
 
 
