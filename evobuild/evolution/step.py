@@ -141,7 +141,8 @@ def _split_child(text: str, step: Step) -> tuple[str, str | None]:
 
 def _find_failure(step: Step, evolved: str, given: str, rules: Failures) -> elimination.Failure | None:
     """Find the failure of a child; if it has a new input, check instruction and input as one text."""
-    parent = step.parent
+    # A child may repeat what its operation shows the evolver.
+    parent = step.parent._replace(output="") if step.needs_answer else step.parent
     if given == parent.input or not step.keeps_input:
         return elimination.find_evolution_failure(parent, evolved, rules)
     whole = parent._replace(instruction=f"{parent.instruction}\n\n{parent.input}".strip(), input="")

@@ -215,3 +215,12 @@ def test_the_answer_of_the_parent_is_shown_and_without_one_nothing_is_asked(decl
     assert [text(each) for each in asked] == ["Name a lake. has the answer Garda"]
     assert dict(made.frame("rejects").select("id", "reason").iter_rows()) == {rows[1].id: "not answered"}
     assert made.frame("failures").height == 1
+
+
+@pytest.mark.parametrize(("trait", "children"), [("needs_answer: true", 1), ("", 0)])
+def test_a_child_may_repeat_an_answer_that_its_evolver_was_shown(declare, row, engine, trait, children):
+    answer = "def area(width, height):\n    total = width * height\n    return total"
+    declare("own", f"{{# {trait} #}}{{{{ instruction }}}} {'{{ answer }}' * bool(trait)}")
+    parent = row("Write a function for an area.", output=answer)
+    _, made = evolved("own", [parent], lambda each: f"{answer}\n\nFind the mistake in that.", engine)
+    assert made.frame("child").height == children
