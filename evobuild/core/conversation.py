@@ -11,7 +11,7 @@ PLAIN = "respond/answer.jinja"
 
 
 def chat_messages(row: Instruction, template: str = PLAIN) -> tuple[Message, ...]:
-    """The conversation that ends with a row's instruction and input, as chat messages.
+    """Build the conversation that ends with a row's instruction and input, as chat messages.
 
     template: of the last turn; it is given `instruction`, `input` and `strategy`.
 

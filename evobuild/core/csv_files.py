@@ -59,7 +59,7 @@ def read_csv(
 
 
 def text_cell(text: str) -> str:
-    """A text as a cell of a CSV file: no markup, no control character, no formula.
+    """Format a text as a cell of a CSV file: no markup, no control character, no formula.
 
     A cell that begins like a formula gets an apostrophe before it (OWASP, CSV Injection).
     """

@@ -33,26 +33,26 @@ Out = NewType("Out", Path)
 
 
 MayLack = NewType("MayLack", Path)
-"""A path that a stage reads under some params alone. It may be missing; who opens it says so."""
+"""Declare a path that a stage reads under some params alone. It may be missing; who opens it says so."""
 
 
 def may_lack(path: str) -> MayLack:
-    """A path that a stage reads under some params alone."""
+    """Declare a path that a stage reads under some params alone."""
     return MayLack(Path(path))
 
 
 def out(path: str, **options: object) -> Out:
-    """A path that a stage writes. options: of DVC, such as `push=False`."""
+    """Declare a path that a stage writes. options: of DVC, such as `push=False`."""
     return _written(path, "outs", options)
 
 
 def metric(path: str) -> Out:
-    """A file of figures that a stage writes and `dvc metrics` shows; git keeps it."""
+    """Declare a file of metrics that a stage writes and `dvc metrics` shows; git tracks it."""
     return _written(path, "metrics", {"cache": False})
 
 
 def plot(path: str, **options: object) -> Out:
-    """A table that a stage writes and `dvc plots` draws; git keeps it. options: of DVC, such as `x`."""
+    """Declare a table that a stage writes and `dvc plots` shows; git tracks it. options: DVC's, such as `x`."""
     return _written(path, "plots", {"cache": False, **options})
 
 
@@ -93,30 +93,30 @@ class Stage:
 
 
 def declaration(main: Callable[..., None]) -> Stage | None:
-    """What the script of a stage's main declares; None if it declares nothing."""
+    """Read what the script of a stage's main declares; None if it declares nothing."""
     found: Stage | None = main.__globals__.get("STAGE")
     return found
 
 
 def instance_name(arguments: Any, kinds: Mapping[str, Any]) -> str:
-    """The name of the round, pool, branch or set that a stage runs for: the first that it is given, or ''."""
+    """Name the round, pool, branch or set that a stage runs for: the first given one, or ''."""
     return next((str(getattr(arguments, name)) for name, kind in kinds.items() if kind is str), "")
 
 
 def params_schema(main: Callable[..., None]) -> Any:
-    """The record of what a stage reads of params.yaml."""
+    """Get the class of a stage's params."""
     return get_type_hints(main)["params"]
 
 
 def argument_kinds(main: Callable[..., None]) -> dict[str, Any]:
-    """What a stage is given: name to str, Path (read) or Out (written)."""
+    """Get the kinds of a stage's arguments: name to str, Path (read) or Out (written)."""
     return get_type_hints(get_type_hints(main)["args"])
 
 
 def stage_arguments(
     main: Callable[..., None], given: Mapping[str, str | None], params: Any = None, folder: Path = Path()
 ) -> Any:
-    """A stage's arguments: what is given, else the default paths, with the given names put into these.
+    """Build a stage's arguments: given paths, else the defaults with the given names filled in.
 
     folder: of relative paths. params: what the stage reads of them. A default such as ${seed.source} is the
     path that they give there, so that no command holds it, whatever its characters; without params it stays
@@ -152,7 +152,7 @@ def _default_path(path: str, names: Mapping[str, str | None], params: Any) -> st
 
 
 def declared_arguments(main: Callable[..., None], given: Mapping[str, str | None]) -> Any:
-    """A stage's arguments with its own paths where it has them, whatever is given."""
+    """Build a stage's arguments with its declared paths, whatever paths are given."""
     kind = get_type_hints(main)["args"]
     wanted = {field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING}
     return stage_arguments(main, {name: value for name, value in given.items() if name in wanted})

@@ -87,7 +87,7 @@ def draw_lowest(
 
 
 def draw_values(seed: int, purpose: str, identities: pl.Series) -> np.ndarray:
-    """As `draw_value`, for many ids: float64 of as many."""
+    """Compute `draw_value` for many ids, as float64."""
     values = (draw_value(seed, purpose, identity) for identity in identities)
     return np.fromiter(values, np.float64, len(identities))
 
@@ -104,7 +104,7 @@ def draw_rows(rows: Rows[Row], count: int, seed: int, purpose: str) -> list[Row]
 
 
 def draw_table_rows(rows: pl.DataFrame, count: int, seed: int, purpose: str) -> pl.DataFrame:
-    """As `draw_rows`, of a table with the columns id and seed_place."""
+    """Sample rows as `draw_rows` does, from a table with the columns id and seed_place."""
     bound = _stable_places(rows)
     values = pl.Series(draw_values(seed, purpose, rows["id"]))
     return rows.sort(pl.col("seed_place") >= bound, pl.lit(values), "id").head(count)

@@ -44,7 +44,7 @@ class MissingExtra(UserError):
 
 
 def install_command(*extras: str) -> str:
-    """The command that adds extras of pyproject.toml to the installed library."""
+    """Format the command that adds extras of pyproject.toml to the installed library."""
     return f"pip install 'evobuild[{','.join(extras)}]'"
 
 

@@ -38,12 +38,12 @@ _MARK = re.compile(r"[\\`*_\[\]#|!~$]")
 
 
 def one_line(text: str) -> str:
-    """A text on one line, whatever a page would obey made visible."""
+    """Put a text on one line and make visible what a page would obey."""
     return on_page(" ".join(text.split()))
 
 
 def plain(text: str) -> str:
-    """A text on one line in which nothing is markup, neither in Markdown nor in HTML."""
+    """Put a text on one line and escape all markup of Markdown and HTML."""
     return _MARK.sub(r"\\\g<0>", html.escape(one_line(text), quote=False))
 
 
@@ -55,7 +55,7 @@ def code(text: str) -> str:
 
 
 def fenced(language: str, text: str) -> str:
-    """A text as a block of code, which no backtick in it ends."""
+    """Format a text as a code block that no backtick in it can end."""
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
     return f"{fence}{language}\n{on_page(text).strip(chr(10))}\n{fence}\n"
 

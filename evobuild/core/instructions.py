@@ -111,7 +111,7 @@ def preference_pairs(rows: pl.DataFrame) -> Iterator[PreferencePair]:
 
 
 def stream_instructions(path: Path, chunk: int = 16_384) -> tuple[int, Iterator[Instruction]]:
-    """The number of rows of an instruction table, and they, some at a time in memory.
+    """Count the rows of an instruction table, and iterate over them with some at a time in memory.
 
     Raises BadInput as `tables.read` does.
     """

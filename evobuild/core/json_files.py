@@ -115,7 +115,7 @@ def _object(fields: list[tuple[str, object]]) -> Record:
 
 
 def _line_of_object_given_twice(text: str) -> int:
-    """The line, from 0, on which the entry of an array begins whose object gives a field twice."""
+    """Find the line, from 0, of an array's entry that repeats a field."""
     decoder, at = json.JSONDecoder(object_pairs_hook=_object), 0
     if not text.lstrip().startswith("["):
         return 0
@@ -160,7 +160,7 @@ def write_json_lines(path: Path, records: Iterable[tuple[str, Record]]) -> None:
 
 
 def json_line(row: str, record: Record) -> bytes:
-    """One record as JSON on one line. Raises BadInput if its text holds half a character."""
+    """Encode a record as JSON on one line. Raises BadInput if its text has half a character."""
     try:
         return json.dumps(record, ensure_ascii=False).translate(_LINE_ENDS).encode()
     except UnicodeEncodeError as error:

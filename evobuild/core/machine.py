@@ -54,7 +54,7 @@ class Vllm(VllmOptions):
     models: dict[str, VllmOptions] = Field(default_factory=dict)
 
     def of(self, model: str) -> VllmOptions:
-        """The options of a chat model."""
+        """Get the options of a chat model."""
         own = _by_name(self.models, model)
         given = own.model_dump(exclude_unset=True) if own else {}
         return VllmOptions(**self.model_dump(exclude={"models"}) | given)
@@ -177,7 +177,7 @@ def _by_name(given: Mapping[str, Value], model: str) -> Value | None:
 
 
 def repository_root() -> Path:
-    """The repository: $DVC_ROOT, else the nearest folder up from here that holds dvc.yaml, else here."""
+    """Find the repository: $DVC_ROOT, else the nearest parent folder with dvc.yaml, else this folder."""
     here = Path.cwd()
     found = next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").exists()), here)
     return Path(os.environ.get("DVC_ROOT") or found)

@@ -77,7 +77,7 @@ def _give_name(path: Path, out: Path, lock: TextIO) -> None:
 
 
 def _real(path: Path) -> Path:
-    """A path without links and `..`, but for its last part."""
+    """Resolve links and `..` in a path, except in its last part."""
     return Path(os.path.realpath(path.parent), path.name)
 
 
@@ -133,7 +133,7 @@ def _is_table_of_parts(out: Path) -> bool:
 
 
 def _state(out: Path) -> str:
-    """What tells an out from what was put in its place, or changed in it, since: 32 hex digits."""
+    """Hash the state of an output, so that a later change is noticed: 32 hex digits."""
     found = ((path, path.lstat()) for path in [out, *sorted(out.rglob("*"))])
     states = [
         (str(path.relative_to(out)), each.st_dev, each.st_ino, each.st_mtime_ns) for path, each in found

@@ -45,7 +45,7 @@ def first_error(error: ValidationError, schema: type[BaseModel]) -> str:
 
 
 def _items_said(errors: Iterable[ErrorDetails], schema: type[BaseModel]) -> list[Any]:
-    """What is worth a line. A misspelt key is also a missing one: the cause comes first."""
+    """Select the errors to print. A misspelt key is also a missing one: the cause comes first."""
     items = sorted(errors, key=lambda item: item["type"] != "extra_forbidden")
     unknown = (item["loc"] for item in items if item["type"] == "extra_forbidden")
     # Of an old or misspelt key the right name is enough.
@@ -101,7 +101,7 @@ def find_new_name(schema: type[BaseModel], key: str) -> str:
 
 
 def _renamed(schema: type[BaseModel], location: tuple[Any, ...]) -> str:
-    """What a key is called now, '' if it never was one."""
+    """Get the present name of a key, '' if it was never renamed."""
     section = _schema_at(schema, location[:-1])
     return str(getattr(section, "renamed", {}).get(location[-1], ""))
 
@@ -114,7 +114,7 @@ def _unknown_key(place: str, schema: type[BaseModel], location: tuple[Any, ...])
 
 
 def _schema_at(schema: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:
-    """The schema of a place of a file: of a section, or of an entry of a dict of sections."""
+    """Find the schema at a location of a file: of a section, or of an entry of a dict of sections."""
     annotation: Any = schema
     for part in location:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -140,7 +140,7 @@ Bound = Annotated[str, BeforeValidator(_bound)]
 
 
 def default(value: Any) -> Any:
-    """The default of a key, as params.yaml has it, where its schema has another type or it is mutable."""
+    """Declare a default as params.yaml has it, if its schema has another type or it is mutable."""
     return Field(default=value)
 
 
@@ -258,7 +258,7 @@ def _missing_items(
 
 
 def default_values(schema: type[Section]) -> dict[str, Any]:
-    """The defaults of a section, as params.yaml has them: {"rows": 12, "temperature": 0.7, …}."""
+    """Build the defaults of a section, as params.yaml has them: {"rows": 12, "temperature": 0.7, …}."""
     found = {}
     for name, field in schema.model_fields.items():
         kind = field.annotation
@@ -270,7 +270,7 @@ def default_values(schema: type[Section]) -> dict[str, Any]:
 
 
 def declared_keys(schema: type[BaseModel]) -> Iterator[str]:
-    """The keys of params.yaml that StageParams read, such as "evolve" and "models.evolver"."""
+    """List the keys of params.yaml that StageParams read, such as "evolve" and "models.evolver"."""
     for name, field in schema.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, StageParams):
@@ -280,7 +280,7 @@ def declared_keys(schema: type[BaseModel]) -> Iterator[str]:
 
 
 def declared_values(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """The part of params under some keys, such as "evolve" and "models.evolver", as far as it is there."""
+    """Select the params under some keys, such as "evolve" and "models.evolver", if they exist."""
     found: dict[str, Any] = {}
     for key in keys:
         *sections, last = key.split(".")

@@ -50,7 +50,7 @@ def _loops_are_bounded(node: nodes.Node, targets: frozenset[str] = frozenset()) 
 
 
 def _root(node: nodes.Node) -> str:
-    """The name that an attribute, item or name is of; '' of all else."""
+    """Find the name that an attribute, item or name begins with; '' for all else."""
     while isinstance(node, nodes.Getattr | nodes.Getitem):
         node = node.node
     return node.name if isinstance(node, nodes.Name) else ""

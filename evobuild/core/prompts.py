@@ -129,7 +129,7 @@ class _FileLoader(jinja2.FileSystemLoader):
 
 
 def included(names: Iterable[str]) -> dict[str, Path]:
-    """Some prompts and all that they include, extend or import, one through the other: names and files.
+    """Find some prompts and all that they include, extend or import, directly or not: names and files.
 
     Raises BadInput naming a prompt that is missing or no template, or that includes what only a value names.
     """

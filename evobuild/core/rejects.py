@@ -34,7 +34,7 @@ OFF: dict[str, Any] = {"in": 0, "out": 0, "rejects": {}, "off": True}
 
 
 def ledger(rows_in: int, rows_out: int, rejects: pl.DataFrame) -> dict[str, Any]:
-    """As `balance`, of a table of rejects."""
+    """Compute `balance` from a table of rejects."""
     return balance(rows_in, rows_out, Counter(rejects["reason"]))
 
 
@@ -73,7 +73,7 @@ def refuse_empty(what: str, counts: dict[str, Any], rejects: Path | None = None)
 
 
 def refuse_if_all_rejected(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
-    """As `refuse_empty`, but nothing may come of nothing, as in a pool that is empty."""
+    """Raise as `refuse_empty`, unless no rows came in, as from an empty pool."""
     if counts["in"]:
         refuse_empty(what, counts, rejects)
 

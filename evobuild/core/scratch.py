@@ -67,7 +67,7 @@ class _StageScratch:
         self._held = ExitStack()
 
     def folder(self) -> Path:
-        """The folder of this process."""
+        """Get the folder of this process."""
         if self._own is None:
             of_stage = private_folder(_root() / self._stage)
             with _locked(of_stage):

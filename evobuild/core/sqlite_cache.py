@@ -58,7 +58,7 @@ def use_cache_folder(folder: Path) -> Iterator[None]:
 
 
 def replies_file() -> Path:
-    """The file of the reply cache: $EVOBUILD_STORE, else in `.evobuild/` of the repository.
+    """Locate the reply cache: $EVOBUILD_STORE, else in `.evobuild/` of the repository.
 
     DVC sets $DVC_ROOT in stages, to the main repository also under --temp and --queue.
     """
@@ -70,7 +70,7 @@ def replies_file() -> Path:
 
 
 def measurements_file() -> Path:
-    """The file of measurements, beside the reply cache, so that $EVOBUILD_STORE moves both."""
+    """Locate the measurements, beside the reply cache, so that $EVOBUILD_STORE moves both."""
     return replies_file().with_name(MEASUREMENTS)
 
 

@@ -89,17 +89,17 @@ def _warn_of_memory(address: str) -> None:
 
 
 def _address(name: str, instance: str) -> str:
-    """What DVC calls a stage: "respond@r1", "score"."""
+    """Format a stage's name in DVC: "respond@r1", "score"."""
     return f"{name}@{instance}" if instance else name
 
 
 def _given_name(main: Callable[..., None], words: Mapping[str, Any]) -> str:
-    """The name of the round, pool, branch or set that the command line gives, or ''."""
+    """Get the name of the round, pool, branch or set on the command line, or ''."""
     return next((str(words[each]) for each, kind in argument_kinds(main).items() if kind is str), "")
 
 
 def _stage_run(name: str, arguments: Any, kinds: Mapping[str, Any]) -> StageRun:
-    """What a run made, as its outs tell."""
+    """Build the record of a run from its outputs."""
     outs = _outs(arguments, kinds)
     address = _address(name, instance_name(arguments, kinds))
     run = StageRun(address, commit=run_journal.commit(), version=__version__)
@@ -174,7 +174,7 @@ def _check_inputs(inputs: Mapping[str, Path]) -> None:
 
 
 def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any], has_replies: bool) -> str:
-    """Where the rejects of a stage that lost all its rows are, and how their replies are asked for anew."""
+    """Format where the rejects are if all rows were rejected, and how to drop their cached replies."""
     if "rejects" not in kinds:
         return ""
     address = _address(Path(main.__code__.co_filename).stem, instance_name(arguments, kinds))
@@ -184,13 +184,13 @@ def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any],
 
 
 def _paths_read(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
-    """The paths that a stage reads whatever its params are, by option."""
+    """List the paths that a stage always reads, by option."""
     read = (name for name, kind in kinds.items() if kind is Path)
     return {name.replace("_", "-"): getattr(arguments, name) for name in read}
 
 
 def argument_parser(main: Callable[..., None]) -> argparse.ArgumentParser:
-    """What a stage's command line takes: an option for each name, path and folder, shown with its default."""
+    """Build a stage's command line: an option for each name, path and folder, shown with its default."""
     parser = Parser(
         description=sys.modules[main.__module__].__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -58,12 +58,12 @@ class Instance(NamedTuple):
 
 
 def counts_of_pool(content: Mapping[str, Any], stage: str, pool: str) -> Any:
-    """A pool's counts in the content of a stage's file; None if a stage of all pools has none of it."""
+    """Get a pool's counts from a stage's file of counts; None if the file lacks the pool."""
     return content.get(pool) if stage in COUNTED_BY_POOL else content
 
 
 def stage_instances(values: Mapping[str, Any]) -> Iterator[Instance]:
-    """Every stage with every name that it runs for, in order. values: raw params."""
+    """List every stage with every name that it runs for, in order. values: raw params."""
     for stage in STAGES:
         names: Any = values if stage.per else [""]
         for key in stage.per.split(".") if stage.per else ():
@@ -72,12 +72,12 @@ def stage_instances(values: Mapping[str, Any]) -> Iterator[Instance]:
 
 
 def file_stem(stage: str, name: str = "") -> str:
-    """The name of what a stage leaves of a round, branch or pool: "respond-r1"; or of all: "score"."""
+    """Name a stage's file for a round, branch or pool: "respond-r1"; or for all: "score"."""
     return f"{stage}-{name}" if name and stage not in OF_ALL_POOLS else stage
 
 
 def stage_address(stage: str, name: str = "") -> str:
-    """What DVC calls a stage: "respond@r1", "score"."""
+    """Format a stage's name in DVC: "respond@r1", "score"."""
     return f"{stage}@{name}" if name and stage not in OF_ALL_POOLS else stage
 
 
@@ -107,10 +107,10 @@ def pool_stems(pools: Iterable[str]) -> list[str]:
 
 
 def pool_addresses(pools: Iterable[str]) -> list[str]:
-    """What DVC calls the stages of some pools: "respond@r1", …, "score"."""
+    """List the DVC names of some pools' stages: "respond@r1", …, "score"."""
     return list(dict.fromkeys(stage_address(run.stage, run.name) for run in pool_runs(pools)))
 
 
 def branch_addresses(branches: Iterable[str]) -> list[str]:
-    """What DVC calls the steps of some branches: "augment@autoif", …"""
+    """List the DVC names of some branches' stages: "augment@autoif", …"""
     return [stage_address(step.name, branch) for branch in branches for step in OF_BRANCHES]

@@ -63,7 +63,7 @@ def is_large(rows: int) -> bool:
 
 
 def part_file(table: Path, number: int) -> Path:
-    """The file of a part, numbered from 0."""
+    """Locate the file of a part, numbered from 0."""
     return table / f"{STARTS[number]}.parquet"
 
 

@@ -64,7 +64,7 @@ def check_table_size(path: Path) -> None:
 
 
 def _memory(process: int) -> int:
-    """Bytes that a process holds of its own; 0 where the system does not tell."""
+    """Get the private bytes of a process; 0 if the system does not report them."""
     with suppress(OSError, ValueError, IndexError):
         _, resident, shared, *_ = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()
         return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
@@ -72,7 +72,7 @@ def _memory(process: int) -> int:
 
 
 def expanded_size(path: Path) -> int:
-    """Bytes of all values of a Parquet file. Raises what polars does if it cannot be read."""
+    """Compute the bytes of all values of a Parquet file. Raises polars' errors if it cannot be read."""
     import polars as pl
 
     rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)

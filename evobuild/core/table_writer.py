@@ -93,7 +93,7 @@ class Spills:
         self._add(0, map(_arrow, table_parts.split_by_id(rows)))
 
     def parts(self) -> Iterator[pl.DataFrame]:
-        """Each of the 256 parts, sorted by id; of every file only that is in memory."""
+        """Iterate over the 256 parts, each sorted by id; only one part is in memory."""
         for table in _read_parts([file for tier in self._tiers for file in tier]):
             part = pl.from_arrow(table)
             assert isinstance(part, pl.DataFrame), "a table is no column"
@@ -124,7 +124,7 @@ class Spills:
 
 
 def _read_parts(files: list[Path]) -> Iterator[Any]:
-    """Each part of some files as a table of Arrow, in no order."""
+    """Read each part of some files as an unordered Arrow table."""
     import pyarrow as pa
 
     with ExitStack() as stack:

@@ -46,7 +46,7 @@ def read(
 def scan(
     path: Path, schema: pl.Schema, columns: Sequence[str] | None = None, span: IdRange = EVERY_ID
 ) -> pl.LazyFrame:
-    """As `read`, but nothing is read yet but the schema; `collect` reads it."""
+    """Scan a table lazily: only the schema is read now; `collect` reads the rows."""
     if kind_ := special_kind(path):
         raise BadInput(f"{path}: {kind_}; expected a Parquet table")
     if not (files := part_files(path, span)):
@@ -82,7 +82,7 @@ def _unreadable(path: Path, error: Exception) -> BadInput:
 
 
 def height(path: Path, schema: pl.Schema, where: pl.Expr | None = None) -> int:
-    """How many rows a table has. where: which ones count. Raises BadInput as `read`."""
+    """Count the rows of a table. where: which ones count. Raises BadInput as `read`."""
     rows = scan(path, schema) if where is None else scan(path, schema).filter(where)
     return int(collect(path, rows.select(pl.len())).item())
 
@@ -191,7 +191,7 @@ class Columns:
         self._keep(rows)
 
     def frame(self) -> pl.DataFrame:
-        """All rows so far, in the order they came."""
+        """Get all rows so far, in the order they came."""
         self._flush()
         return pl.concat(self._frames) if self._frames else pl.DataFrame(schema=self._schema)
 

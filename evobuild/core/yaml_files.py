@@ -73,14 +73,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def read_yaml_or_nothing(path: Path) -> dict[str, Any] | None:
-    """As `read_yaml`, but None if the file says nothing: it is empty, or holds comments alone."""
+    """Read a file as `read_yaml`; None if it is empty or has only comments."""
     if not path.exists():
         raise BadParams(f"{path}: no such file; run in its folder, or begin one: evobuild init")
     return parse_yaml(_text(path), path)
 
 
 def parse_yaml(text: str, path: Path) -> dict[str, Any] | None:
-    """As `read_yaml_or_nothing`, of the text of a file or a part of it."""
+    """Parse the text of a file, or a part of it, as `read_yaml_or_nothing`."""
     try:
         for problem, line in _problems(text):
             raise BadParams(f"{path.name}:{line}: {problem}")
@@ -97,7 +97,7 @@ def parse_yaml(text: str, path: Path) -> dict[str, Any] | None:
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
-    """What is wrong in a line of a file, and where the value begins that is not as it should be."""
+    """Explain what is wrong in a line of a file, and where the wrong value begins."""
     own = text.split("\n")[line - 1 : line]
     if own and "\t" in own[0][: len(own[0]) - len(own[0].lstrip())]:
         return "the line begins with a tab; indent it with blanks"
@@ -126,7 +126,7 @@ class _Place:
 
 
 def _problems(text: str) -> Iterator[tuple[str, int]]:
-    """What keeps a file from being built, each with its line; time and memory grow with the text alone."""
+    """List what keeps a file from being parsed, each with its line; time and memory are linear."""
     above, anchors = [_Place(None, False)], dict[str, int]()
     for event in yaml.parse(text, _Loader):
         line = event.start_mark.line + 1 if event.start_mark else 1

@@ -96,7 +96,7 @@ class ChatTemplate:
             raise RefusedPrompt(f"refused by the chat template: {_line(error)}") from error
 
     def opening(self, request: Request) -> str:
-        """The marker of a thought that the prompt has opened already, '' if it has not."""
+        """Find the thought marker that the prompt has opened, '' if none."""
         if request.raw is not None:
             return ""
         reasoning = request.reasoning
@@ -135,7 +135,7 @@ class ChatTemplate:
 
 
 def placed(request: Request, prompt: list[int], context: int) -> list[int]:
-    """A prompt that leaves room for a reply, cut from the left if the request says so.
+    """Fit a prompt so that it leaves room for a reply, cut from the left if the request allows.
 
     A cut one leaves room for all of max_tokens. Raises RefusedPrompt if it has no place.
     """
@@ -148,7 +148,7 @@ def placed(request: Request, prompt: list[int], context: int) -> list[int]:
 
 
 def _placed_part(request: Request, scored: Scored, context: int, unread: int) -> Scored:
-    """A prompt that has a place with what is scored behind it, cut from the left if the request says so."""
+    """Fit a prompt together with the scored part, cut from the left if the request allows."""
     length, room = len(scored.prompt) + len(scored.continuation), context + unread
     if length <= room:
         return scored
@@ -163,6 +163,6 @@ def _too_long(length: int, context: int) -> str:
 
 
 def _line(error: Exception) -> str:
-    """What a template says on purpose, or how it broke, on one line."""
+    """Format a template's own error, or how it broke, on one line."""
     kind = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
     return " ".join(f"{kind}{error}".split())[:300]

@@ -121,14 +121,14 @@ def may_have_markers(text: str) -> bool:
 
 
 def marking_tokens(special: Iterable[str]) -> set[str]:
-    """Those of a tokenizer's special tokens that thoughts are marked with: all that a marker is made of."""
+    """Select a tokenizer's special tokens that thought markers are made of."""
     named = {token.lower(): token for token in special}
     made = [_TOKEN.findall(pattern.lower().replace("\\", "")) for pair in MARKERS for pattern in pair]
     return {named[token] for tokens in made if named.keys() >= set(tokens) for token in tokens}
 
 
 def opening_at_end(prompt: str) -> str:
-    """The opening marker that a prompt ends with, so that the reply begins within a thought; '' if none."""
+    """Find the opening marker that a prompt ends with, so that the reply begins in a thought; or ''."""
     return next((found[0] for found in OPENING.finditer(prompt) if not prompt[found.end() :].strip()), "")
 
 

@@ -48,7 +48,7 @@ class Call:
         return json.dumps({"model": self.model} | fields, separators=(",", ":")).encode()
 
     def _written(self) -> dict[str, Any]:
-        """What is asked of a reply that is written."""
+        """Build the fields of a request for a generated reply."""
         sampling, is_raw = self.request.sampling, self.request.raw is not None
         turns = [{"role": message.role, "content": message.content} for message in self.request.messages]
         fields: dict[str, Any] = (prompt_fields(self.request) if is_raw else {"messages": turns}) | {

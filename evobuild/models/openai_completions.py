@@ -34,20 +34,20 @@ class Token(NamedTuple):
 
 
 def scored_text(request: Request) -> str:
-    """What of a request is scored: blanks at a raw prompt's end, too, as `weights.continuations` has it."""
+    """Get the scored text of a request, with blanks at a raw prompt's end as in `weights.continuations`."""
     prompt, continuation = request.raw or "", request.continuation or ""
     return prompt[len(prompt.rstrip()) :] + continuation
 
 
 def prompt_fields(request: Request) -> dict[str, Any]:
-    """What is asked of /completions: a raw prompt, or one that is echoed with what is scored."""
+    """Build the fields for /completions: a raw prompt, or one that is echoed with the scored text."""
     if request.continuation is None:
         return {"prompt": request.raw}
     return {"prompt": f"{request.raw}{request.continuation}", "echo": True, "logprobs": 1} | SCORED
 
 
 def chat_fields(request: Request) -> dict[str, Any]:
-    """What is asked of vLLM's /chat/completions: a conversation whose last turn is not ended, and scored."""
+    """Build the fields for vLLM's /chat/completions: a conversation whose last turn is open and scored."""
     turns = [{"role": message.role, "content": message.content} for message in request.messages]
     return {
         "messages": [*turns, {"role": "assistant", "content": request.continuation}],
@@ -63,7 +63,7 @@ def needs_token_ids(request: Request) -> bool:
 
 
 def as_chat(choice: Any, wanted: int) -> Any:
-    """A choice of /completions in the form of a chat's. wanted: log-probabilities of each position."""
+    """Convert a choice of /completions to a chat's form. wanted: log-probabilities of each position."""
     if not isinstance(choice, dict):
         return choice
     made = {**choice, "message": {"content": choice.get("text")}, "logprobs": None}
@@ -79,7 +79,7 @@ def _position(token: Token, top: Mapping[str, float]) -> dict[str, Any]:
 
 
 def scored_choice(request: Request, choices: Any, prompt_logprobs: Any, tokens: int | None) -> Choice:
-    """The choice that a request's continuation makes, by what a server says of its tokens.
+    """Build the choice of a scored continuation from the server's tokens.
 
     tokens: of prompt and continuation, if the server tells. Raises NoLikelihoods where it says nothing of
     them, Unable where they do not make up the text.
@@ -145,7 +145,7 @@ def _number(value: Any) -> float:
 
 
 def _last(tokens: Sequence[Token], text: str) -> Sequence[Token]:
-    """The last tokens that say a text, blanks aside. Raises Unable if none do."""
+    """Find the last tokens that spell a text, blanks aside. Raises Unable if none do."""
     wanted = "".join(text.split())
     said, first = "", len(tokens)
     while first and len(said) < len(wanted):
@@ -162,19 +162,19 @@ def _last(tokens: Sequence[Token], text: str) -> Sequence[Token]:
 
 
 def _blanks(text: str) -> str:
-    """The blanks that a text begins with."""
+    """Get the blanks that a text begins with."""
     return text[: len(text) - len(text.lstrip())]
 
 
 def no_completions(error: Exception, status: int) -> Exception:
-    """What an error of a server means for a raw prompt: one that only chats has no such address."""
+    """Explain a server's error on a raw prompt: a server that only chats has no such address."""
     if status in (404, 405, 501):
         return Unable(f"no raw prompts: /completions of the server answered {status}")
     return error
 
 
 def unscored(error: Exception, status: int) -> Exception:
-    """What an error of a server means for a text to be scored: mostly that it scores none."""
+    """Explain a server's error on a text to score: most servers cannot score."""
     if status in (404, 405, 501):
         return NoLikelihoods(f"no likelihoods: the server answered {status}")
     if isinstance(error, Failure) and str(error).startswith("bad request"):

@@ -96,7 +96,7 @@ def status_failure(call: Asked, status: int, headers: Mapping[str, str], data: b
 
 
 def _refusal(call: Asked, status: int, message: str, code: str) -> Exception:
-    """What a server means that does not take this request as it is."""
+    """Explain why a server refuses this request."""
     found, said = f"{status} {message}".strip(), f"{code} {message}"
     if any(name in message for name in server_options(call.request.reasoning, call.at_openai)):
         return UserError(
@@ -113,7 +113,7 @@ def _refusal(call: Asked, status: int, message: str, code: str) -> Exception:
 
 
 def _misaddressed(status: int, found: str) -> UserError:
-    """What a server means that will take no request: the key, the model or the URL is wrong."""
+    """Explain why a server refuses every request: the key, the model or the URL is wrong."""
     if status in (401, 403):
         # Nothing of the message: it may repeat a part of the key.
         return UserError(f"answered {status}; check the key in $OPENAI_API_KEY and what it may use")
@@ -125,7 +125,7 @@ def _misaddressed(status: int, found: str) -> UserError:
 
 
 def _error(data: bytes) -> tuple[str, str]:
-    """The server's message, short and on one line, and its code; both '' if it gives none."""
+    """Read the server's message, short and on one line, and its code; both '' without one."""
     try:
         body = from_json(data, allow_partial=len(data) >= ERROR_BODY)
     except ValueError:

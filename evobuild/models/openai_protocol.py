@@ -78,7 +78,7 @@ class _Logprobs(BaseModel):
 
 
 def _said(given: Any) -> str:
-    """The text of a field that may have parts, and parts of parts."""
+    """Join the text of a field that may have nested parts."""
     if isinstance(given, list):
         return "".join(map(_said, given))
     if isinstance(given, dict):
@@ -194,7 +194,7 @@ def _answer(call: Call, completion: _Completion) -> Answer:
 
 
 def _scored(call: Call, completion: _Completion) -> Answer:
-    """What a server says of a given text: its tokens count as the prompt's."""
+    """Read a server's answer on a given text: its tokens count as the prompt's."""
     _check_model(call, completion)
     prompt, _ = token_counts(completion.usage)
     choice = scored_choice(call.request, completion.choices, completion.prompt_logprobs, prompt)
@@ -247,7 +247,7 @@ def same_model(asked: str, answered: str) -> bool:
 
 
 def _choice(call: Call, choice: _Choice) -> Choice:
-    """A choice but for its tokens."""
+    """Build a choice without its token count."""
     message, thoughts = choice.message, choice.message.thoughts
     if message.refusal:
         return Choice(message.content or message.refusal, "content_filter", 0, reasoning=thoughts)
@@ -268,5 +268,5 @@ def _choice(call: Call, choice: _Choice) -> Choice:
 
 
 def _shared_out(total: int, parts: int) -> list[int]:
-    """The server counts the tokens of all choices together: as even as it goes, the sum exact."""
+    """Distribute the server's total of tokens over the choices: as even as possible, with an exact sum."""
     return [total // parts + (number < total % parts) for number in range(parts)]

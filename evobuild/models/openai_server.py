@@ -225,7 +225,7 @@ def discard(request: Request, tokens: tuple[int, int]) -> None:
 
 
 def listed_models(data: bytes) -> dict[str, int]:
-    """The models that a server lists, each with its context in tokens, 0 unless it tells as vLLM's does."""
+    """Read the models that a server lists, each with its context in tokens, 0 if unknown; vLLM reports it."""
     try:
         listed = {str(each["id"]): each.get("max_model_len") for each in from_json(data)["data"]}
     except (ValueError, KeyError, TypeError, AttributeError):

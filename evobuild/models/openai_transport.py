@@ -118,7 +118,7 @@ async def _body(response: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 def base_urls(options: OpenAI) -> list[str]:
-    """Where the servers are, each once: machine.yaml, else $OPENAI_BASE_URL, else OpenAI's own.
+    """List the servers' URLs, each once: machine.yaml, else $OPENAI_BASE_URL, else OpenAI's own.
 
     Raises UserError if one is no http(s) URL, or holds a password.
     """
@@ -127,7 +127,7 @@ def base_urls(options: OpenAI) -> list[str]:
 
 
 def describe_source(options: OpenAI) -> str:
-    """Where the base URLs come from, in words that name what to set."""
+    """Name the setting that the base URLs come from."""
     if options.base_url:
         return "openai.base_url in machine.yaml"
     if os.environ.get("OPENAI_BASE_URL"):
@@ -158,7 +158,7 @@ def _base_url(given: str) -> str:
 
 
 def api_key() -> str:
-    """The key in $OPENAI_API_KEY, '' without one. Raises UserError if no HTTP header can hold it."""
+    """Read the key in $OPENAI_API_KEY, '' without one. Raises UserError if no HTTP header can hold it."""
     found = os.environ.get("OPENAI_API_KEY", "").strip()
     if not (found.isascii() and found.isprintable()):
         raise UserError("openai: $OPENAI_API_KEY holds characters that no key has; set it again")

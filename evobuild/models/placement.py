@@ -20,7 +20,7 @@ def start_engine(model: ChatModel) -> Engine:
 
 
 def device_share(model: ChatModel) -> float:
-    """The share of its devices that a model's engine takes while it runs; 0: no more than it needs.
+    """Get the share of its devices that a model's engine takes while it runs; 0: no more than it needs.
 
     Engines whose shares are above 1 together take turns: `evobuild.models.sharing`. Raises UserError if Ray,
     which knows its devices, cannot be reached.

@@ -78,7 +78,7 @@ class Progress:
         run_journal.note_calls(self._usage.taken())
 
     def _beside(self) -> str:
-        """What it has taken so far, with interrupted runs that it carries on."""
+        """Get calls, tokens and cost so far, with the interrupted runs that it continues."""
         failed, cost = self._usage.total("failed"), self._usage.cost
         tokens = self._usage.total("prompt_tokens") + self._usage.total("completion_tokens")
         parts = [f"{failed:,} failed"] if failed else []
@@ -106,7 +106,7 @@ class Progress:
         return {"state": state, "run": self._run, "task": self._task, **self._usage.taken()}
 
     def _unfinished(self) -> dict[str, Any] | None:
-        """What a run of the same task with the same model had spent when it was interrupted."""
+        """Read what an interrupted run of the same task with the same model had spent."""
         try:
             content: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):

@@ -151,7 +151,7 @@ CONNECTION = Connection()
 
 
 def request_resources(ray: Any, model: ChatModel, settings: Machine) -> ResourceRequest:
-    """What a model's replicas take of a connected cluster.
+    """Request the resources of a model's replicas from a connected cluster.
 
     A model whose share of its device machine.yaml states leaves the rest of it to others. Raises UserError if
     a cluster that was started here is too small.

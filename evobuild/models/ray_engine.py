@@ -44,7 +44,7 @@ TOGETHER_SECONDS = 30.0
 
 
 def cluster_share(model: ChatModel, settings: Machine) -> float:
-    """The share of the cluster's devices that a model's replicas take. Raises UserError without a cluster."""
+    """Get the share of a cluster's devices that a model's replicas take. Raises UserError without one."""
     assert settings.ray is not None, "no model is Ray's"
     ray = CONNECTION.join(settings.ray)
     try:
@@ -141,7 +141,7 @@ class RayEngine:
         return max(each.capacity for each in running)
 
     def _patience(self, deadline: float | None = None) -> float | None:
-        """The seconds to wait for what comes next: no end of them once a worker has begun."""
+        """Compute the seconds to wait for the next result: no limit once a worker has started."""
         if any(worker.is_placed for worker in self._workers()):
             return None
         return PLACE_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
@@ -266,7 +266,7 @@ class RayEngine:
 
 
 def _pinned(model: ChatModel) -> ChatModel:
-    """A model that every node finds the same: of the hub at its commit."""
+    """Pin a model of the hub to its commit, so that every node loads the same."""
     weights = Weights(model.name, model.revision)
     if model.simulated or weights.is_local or model.revision:
         return model
@@ -274,7 +274,7 @@ def _pinned(model: ChatModel) -> ChatModel:
 
 
 def _of_replicas(model: ChatModel, settings: Machine, request: ResourceRequest) -> Machine:
-    """What machine.yaml says to a replica, which is in the place of a whole stage."""
+    """Build the settings of a replica, which runs in place of a whole stage."""
     options = settings.vllm.of(str(model))
     if model.engine == "vllm":
         options = spread(options, request.gpus)

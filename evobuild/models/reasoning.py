@@ -74,7 +74,7 @@ def with_answer_alone(reply: Reply) -> Reply:
 
 
 def whole_characters(text: str) -> str:
-    """A text with � for each half of a character, which JSON can escape and no file could hold."""
+    """Replace each half of a character, which JSON can escape and no file can hold, by �."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -104,7 +104,7 @@ def template_options(reasoning: str) -> dict[str, Any]:
 
 
 def server_options(reasoning: str, at_openai: bool) -> dict[str, Any]:
-    """What a request's JSON says of a role's `reasoning`. at_openai: it goes to OpenAI's own server.
+    """Build the fields of a request for a role's `reasoning`. at_openai: it goes to OpenAI's own server.
 
     There "none" is off, and "medium" what models that think by default do: OpenAI's API reference. Of other
     servers vLLM, SGLang and llama.cpp hand chat_template_kwargs on to the template; hosted ones know the
@@ -129,7 +129,7 @@ def _without_lead(lead: re.Pattern[str], text: str) -> str:
 
 
 def _first_thought(text: str, start: int, code: dict[int, int], is_split: bool) -> _Thought | None:
-    """The thought that a text begins with at a place, None if it begins with its answer."""
+    """Find the thought at a position of a text, None if the answer begins there."""
     lead = _LEAD.match(text, start)
     if opening := OPENING.match(text, lead.end() if lead else start):
         found = _opened(text, opening.end(), (opening.lastindex or 1) - 1, code)
@@ -138,7 +138,7 @@ def _first_thought(text: str, start: int, code: dict[int, int], is_split: bool) 
 
 
 def _opened(text: str, start: int, kind: int, code: dict[int, int]) -> _Thought:
-    """The thought from behind its opening marker on."""
+    """Find the thought after its opening marker."""
     resort: Marker | None = None
     for marker in markers(text, start, code):
         if marker.opens or marker.kind != kind:
@@ -156,7 +156,7 @@ def _opened(text: str, start: int, kind: int, code: dict[int, int]) -> _Thought:
 
 
 def _closed_alone(text: str, start: int, code: dict[int, int]) -> _Thought | None:
-    """The thought up to the first closing marker that has no opening one before it and is not talked of."""
+    """Find the thought up to the first closing marker without an opening one that is not quoted."""
     opened: set[int] = set()
     mentioned: set[int] = set()
     for marker in markers(text, start, code):

@@ -80,11 +80,11 @@ class Redaction:
         return _without(text, spans) if spans else text
 
     def shown(self, said: str) -> str:
-        """A server's words on one line, without secrets and without what a terminal would obey."""
+        """Format a server's words on one line, without secrets and without what a terminal would obey."""
         return self.hidden("".join(each if each.isprintable() else " " for each in said))
 
     def _runs_apart(self, low: str, found: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Where a text has a run of a secret with other characters in between. found: runs without any."""
+        """Find runs of a secret with other characters in between. found: runs without any."""
         text = _masked(low, found) if found else low
         squeezed = _squeezed(text)
         if not (runs := [run for form in self._squeezed_forms for run in _runs(squeezed, form)]):
@@ -94,7 +94,7 @@ class Redaction:
 
 
 def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """A text with what is found already told from all else."""
+    """Mask the found secrets of a text."""
     chars = list(text)
     for start, end in spans:
         chars[start:end] = _FOUND * (end - start)
@@ -134,7 +134,7 @@ def _squeezed(text: str) -> str:
 
 
 def _spellings(secret: str) -> Iterator[tuple[str, int]]:
-    """A secret in its disguises, each with how many of its characters tell something of the secret."""
+    """List a secret's disguises, each with the number of its characters that reveal the secret."""
     run = min(RUN, len(secret))
     for form in dict.fromkeys((secret, *(normalize(name, secret) for name in ("NFC", "NFD")))):
         data = form.encode("utf-8", "surrogatepass")
@@ -153,7 +153,7 @@ def _spellings(secret: str) -> Iterator[tuple[str, int]]:
 
 
 def _squeezed_spellings(secret: str) -> Iterator[tuple[str, int]]:
-    """The disguises without separators; short ones would be found in any text."""
+    """List the disguises without separators; short ones would be found in any text."""
     for text, run in dict.fromkeys(_spellings(secret)):
         if len(squeezed := _squeezed(text)) >= APART:
             yield squeezed, max(run, APART)
@@ -168,7 +168,7 @@ def _form(text: str, run: int) -> _Form:
 
 
 def _runs(text: str, form: _Form) -> Iterator[tuple[int, int]]:
-    """Where a text has a run of a secret."""
+    """Find runs of a secret in a text."""
     for at, anchor in form.anchors:
         found = text.find(anchor)
         while found >= 0:
@@ -179,20 +179,20 @@ def _runs(text: str, form: _Form) -> Iterator[tuple[int, int]]:
 
 
 def _longest(text: str, secret: str, found: int, at: int, length: int) -> tuple[int, int]:
-    """What a text and a secret have in common around a place of each, the same for `length` characters."""
+    """Extend a match of `length` characters between text and secret in both directions."""
     back = _common(text[max(0, found - at) : found][::-1], secret[:at][::-1])
     ahead = _common(text[found + length : found + len(secret) - at], secret[at + length :])
     return found - back, found + length + ahead
 
 
 def _common(one: str, other: str) -> int:
-    """How many characters two texts begin with alike; halving is quicker than going through them."""
+    """Count the common first characters of two texts; bisection is faster than a loop."""
     most = min(len(one), len(other))
     return bisect_left(range(1, most + 1), True, key=lambda length: one[:length] != other[:length])
 
 
 def _unescaped(text: str, places: Sequence[int]) -> tuple[str, list[int]]:
-    """A text with one layer of escapes undone, and where each of its characters begins in the first one."""
+    """Undo one layer of escapes in a text, and map each character to its position in the original."""
     parts: list[str] = []
     kept: list[int] = []
     done = 0

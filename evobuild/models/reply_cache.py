@@ -54,7 +54,7 @@ def encode_reply(reply: Reply) -> bytes:
 
 
 def _fields(choice: Choice) -> tuple[object, ...]:
-    """What is written of a choice: as little as it has, as it always was."""
+    """List the fields of a choice to store, as few as it has: stored bytes must not change."""
     fields = (choice.text, choice.finish, choice.tokens, choice.logprobs)
     if choice.token_texts is not None:
         return (*fields, choice.reasoning, choice.token_texts)

@@ -110,5 +110,5 @@ class Claims:
 
 
 def _text(name: str | bytes) -> str:
-    """A cache is read with texts as bytes."""
+    """Decode a name: a cache is read with texts as bytes."""
     return name if isinstance(name, str) else name.decode("utf-8", "replace")

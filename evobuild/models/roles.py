@@ -24,17 +24,17 @@ def is_dry_run(models: Models, evaluated: Iterable[ChatModel] = ()) -> bool:
 
 
 def chat_models(models: Models) -> dict[str, ChatModel]:
-    """The chat model of each role that has one."""
+    """Get the chat model of each role that has one."""
     return _given(models, (*CHAT_ROLES, *OPTIONAL_CHAT_ROLES))
 
 
 def evaluated_models(models: Mapping[str, ChatModel]) -> dict[str, ChatModel]:
-    """The models that are evaluated, as roles are called: "evaluated base"."""
+    """Get the evaluated models, named as roles: "evaluated base"."""
     return {f"{EVALUATED} {name}": model for name, model in models.items()}
 
 
 def weights_models(models: Models) -> dict[str, Weights]:
-    """The weights of each role that has some."""
+    """Get the weights of each role that has some."""
     return _given(models, WEIGHTS_ROLES)
 
 

@@ -23,7 +23,7 @@ NUCLEUS = 1024
 
 
 def noise_seed(request: Request) -> int:
-    """One stream of noise per prompt and seed: rows share their stage's seed, and would share its noise."""
+    """Seed one stream of noise per prompt and seed: rows that share a seed would share its noise."""
     text = repr((request.messages, request.sampling.seed)).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big")
 
@@ -86,7 +86,7 @@ class Draw:
         return self._of_rows(self._kept)
 
     def tokens(self) -> list[list[list[int]]]:
-        """The ids of the tokens that `logprobs` tells of, in the same order."""
+        """Get the ids of the tokens of `logprobs`, in the same order."""
         return self._of_rows(self._kept_ids)
 
     def _of_rows(self, kept: list[Any]) -> list[list[list[Any]]]:

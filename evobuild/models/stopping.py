@@ -72,7 +72,7 @@ class StopConditions:
         return ids[:end]
 
     def cut(self, ids: list[int], stops: tuple[str, ...]) -> int | None:
-        """How many tokens it takes until the text holds a stop string; None if it never does."""
+        """Count the tokens until the text has a stop string; None if it never does."""
         if not self.hold(ids, stops):
             return None
         return bisect_left(range(len(ids)), True, key=lambda length: self.hold(ids[:length], stops))
@@ -92,7 +92,7 @@ class StopConditions:
 
 
 def _before_stop(text: str, stops: tuple[str, ...]) -> str:
-    """A text up to the first stop string in it; all of it if it has none."""
+    """Cut a text at its first stop string, if it has one."""
     return text[: min((place for stop in stops if (place := text.find(stop)) >= 0), default=len(text))]
 
 

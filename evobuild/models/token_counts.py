@@ -15,7 +15,7 @@ TOKEN_BYTES = 4
 
 
 def token_counts(usage: Any) -> tuple[int | None, int | None]:
-    """The tokens of prompt and reply that a server counts, each None where it cannot be right."""
+    """Read a server's counts of prompt and reply tokens, each None if it cannot be right."""
     given = usage if isinstance(usage, dict) else {}
     prompt, written = (given.get(name) for name in ("prompt_tokens", "completion_tokens"))
     return _token_count(prompt), _token_count(written)

@@ -86,7 +86,7 @@ class _Row:
 
 
 def _targets(scored: Scored) -> Iterator[tuple[int, int]]:
-    """Of each scored token the position before it, and itself."""
+    """List the position before each scored token, and the token."""
     return enumerate(scored.continuation, len(scored.prompt) - 1)
 
 

@@ -162,12 +162,12 @@ class Usage:
             self.seconds += time.monotonic() - began
 
     def asked(self) -> dict[str, Any]:
-        """What was asked in this run, kept replies included: the same whatever was kept before."""
+        """Report the requests of this run, cached replies included: the same whatever was cached before."""
         purposes = {purpose: dict(asked) for purpose, asked in sorted(self._asked.items())}
         return {"role": self.role, "model": self.model, "identity": self.identity, "purposes": purposes}
 
     def taken(self) -> dict[str, Any]:
-        """What it took, as a progress file has it; seconds rounded to 0.01, cost null without a price."""
+        """Report calls, tokens, seconds and cost for a progress file; cost is null without a price."""
         with self._lock:
             purposes = {purpose: dict(counts) for purpose, counts in sorted(self._counts.items())}
         return {

@@ -23,7 +23,7 @@ Record = dict[str, Any]
 
 
 def usage_file() -> Path:
-    """The journal of this repository."""
+    """Locate the journal of this repository."""
     return machine.repository_root() / ".evobuild" / "usage.jsonl"
 
 
@@ -38,7 +38,7 @@ def append(record: Mapping[str, Any]) -> None:
 
 
 def read_runs(unfinished: Path) -> list[Record]:
-    """Every run, the earliest first.
+    """Read every run, the earliest first.
 
     unfinished: folder of the files of progress, which know runs that were killed or go on now.
     """
@@ -56,5 +56,5 @@ def read_runs(unfinished: Path) -> list[Record]:
 
 
 def last_runs(runs: Iterable[Record]) -> list[Record]:
-    """The last run of each role of each task."""
+    """Read the last run of each role of each task."""
     return list({(run["task"], run["role"]): run for run in runs}.values())

@@ -192,7 +192,7 @@ class VllmEngine:
             self._asked[identity] = request
 
     def _prompts(self, request: Request) -> dict[str, list[int]]:
-        """The token ids of a prompt, or of each part that is scored, by vLLM's name. Raises RefusedPrompt."""
+        """Build the token ids of a prompt, or of each scored part, by vLLM's name. Raises RefusedPrompt."""
         if request.continuation is None:
             return {request.key: placed(request, self._template.prompt(request), self._context)}
         # vLLM writes one token in any case.
@@ -215,7 +215,7 @@ class VllmEngine:
         return lora
 
     def _replies(self, output: RequestOutput) -> list[Reply]:
-        """The reply that a finished output makes; none while other parts are to come."""
+        """Build the reply of a finished output; none while other parts are missing."""
         request = self._asked.pop(output.request_id, None)
         if request is None:
             return []
@@ -273,7 +273,7 @@ class VllmEngine:
 
 
 def _part_name(request: Request, number: int) -> str:
-    """What vLLM knows a request by, or a part of it that is scored."""
+    """Name a request, or a scored part of it, for vLLM."""
     return f"{request.key}\0{number}" if number else request.key
 
 
@@ -318,7 +318,7 @@ def _speculation(speculative: str) -> dict[str, Any]:
 
 
 def _options(model: ChatModel, given: machine.VllmOptions) -> dict[str, Any]:
-    """What vLLM is started with. given: what machine.yaml says of the model."""
+    """Build the options to start vLLM with. given: the model's settings in machine.yaml."""
     name, revision = sources.weights_source(_weights(model))
     options: dict[str, Any] = given.model_dump(exclude_none=True) | {
         "model": name,
@@ -371,7 +371,7 @@ def _choice(output: CompletionOutput, sampling: Sampling) -> Choice:
 
 
 def _likelihoods(output: RequestOutput, last: int) -> Logprobs:
-    """Of each of the prompt's last tokens the log-probability, and the greatest at its place."""
+    """Get the log-probability of each of the prompt's last tokens, and the greatest at its position."""
     tokens = (output.prompt_token_ids or [])[-last:]
     positions = zip(tokens, (output.prompt_logprobs or [])[-last:], strict=True)
     told = [_told(token, position or {}, 1) for token, position in positions]
@@ -379,7 +379,7 @@ def _likelihoods(output: RequestOutput, last: int) -> Logprobs:
 
 
 def _told(token: int, position: dict[int, Logprob], most: int) -> list[Logprob]:
-    """The chosen token, then the most probable ones; vLLM gives the chosen one anyway."""
+    """List the chosen token, then the most probable ones; vLLM returns the chosen one anyway."""
     best = sorted(position.values(), key=lambda each: -each.logprob)
     return [position[token], *best[:most]]
 

@@ -309,7 +309,7 @@ class _RayPool(Generic[Item, Found]):
         self._idle.append(worker)
 
     def _got(self, ref: Any) -> Any:
-        """What a call gave. Raises what it raised itself, or RayError if its worker was lost."""
+        """Get the result of a call. Raises the call's own error, or RayError if its worker was lost."""
         try:
             return self._ray.get(ref)
         except self._ray.exceptions.RayTaskError as error:
@@ -336,6 +336,6 @@ class _RayPool(Generic[Item, Found]):
 
 
 def _reason(error: Exception) -> str:
-    """What Ray says of a lost worker, in a line: the last one has what it raised as it began."""
+    """Format Ray's reason for a lost worker in one line: its last line has the original error."""
     first, *others = COLOURS.sub("", str(error)).splitlines() or [""]
     return others[-1] if others and "creation task" in first else first

@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def _chosen(self, words: Sequence[str]) -> argparse.ArgumentParser:
-        """The parser of the command that some words choose; this one without any."""
+        """Find the parser of the command that some words choose; this one without any."""
         found: argparse.ArgumentParser = self
         for word in words:
             for action in found._actions:
@@ -107,7 +107,7 @@ def run_command(name: str, work: Callable[[], int]) -> int:
 
 
 def _explain(error: OSError) -> str:
-    """What a failing disk or a path that cannot be used means."""
+    """Explain a failing disk or an unusable path."""
     if is_full_disk(error):
         return explain_full_disk(error.filename)
     if error.errno == errno.EROFS:
@@ -116,7 +116,7 @@ def _explain(error: OSError) -> str:
 
 
 def _flushed(work: Callable[[], int]) -> int:
-    """What is left to be printed is printed here, where it can still be said that it cannot."""
+    """Run a command and flush its output here, where a failure can still be reported."""
     try:
         return work()
     finally:

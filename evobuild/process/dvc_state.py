@@ -32,7 +32,7 @@ OTHERS_WRITE = 0o022
 
 
 def site_cache() -> Path:
-    """The folder of DVC's site cache: $DVC_SITE_CACHE_DIR, else core.site_cache_dir, else DVC's own."""
+    """Locate DVC's site cache: $DVC_SITE_CACHE_DIR, else core.site_cache_dir, else DVC's default."""
     from dvc.config import Config, ConfigError
     from dvc.dirs import site_cache_dir
 
@@ -102,7 +102,7 @@ def open_repo(fs: FileSystem | None = None) -> Iterator[Repo]:
 
 
 def warning_of_shared_site_cache() -> str:
-    """A line that says what to do where others may write in DVC's site cache, else ''."""
+    """Format a warning if others may write in DVC's site cache, else ''."""
     folder = site_cache()
     if not is_shared(folder):
         return ""
@@ -128,7 +128,7 @@ def check_writable(folder: Path) -> None:
 
 
 def damaged_rwlock() -> str:
-    """What to do where a DVC that was killed left its file of locks empty or cut short, else ''."""
+    """Format what to do if a killed DVC left its file of locks empty or cut short, else ''."""
     file = repository_root() / ".dvc" / "tmp" / "rwlock"
     try:
         if isinstance(json.loads(file.read_text(encoding="utf-8")), dict):

@@ -57,7 +57,7 @@ def _existing_folder(path: Path) -> Path:
 
 
 def _fullest_folder() -> Path:
-    """The folder with the least space left, of those that a stage writes."""
+    """Find the folder with the least free space, among those that a stage writes."""
     folders = [Path(tempfile.gettempdir()), *(Path.cwd() / name for name in WRITTEN)]
     return min((each for each in folders if each.is_dir()), key=lambda each: shutil.disk_usage(each).free)
 
@@ -78,7 +78,7 @@ def dvc_cache_warning(outs: Iterable[Path]) -> str:
 
 
 def _dvc_cache() -> Path:
-    """The folder of DVC's cache: as the local configuration, the repository's, or DVC itself has it."""
+    """Locate DVC's cache: by the local configuration, the repository's, or DVC's default."""
     for name in ("config.local", "config"):
         config = configparser.ConfigParser()
         with suppress(OSError, configparser.Error):

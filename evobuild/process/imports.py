@@ -86,7 +86,7 @@ class Sources:
         return found
 
     def _module(self, name: str) -> tuple[Path, Source] | None:
-        """A module's file and content; None for a name that is no module of the library or the project."""
+        """Find a module's file and content; None if it is no module of the library or the project."""
         if name not in self._found:
             path = self._path(name)
             self._found[name] = None if path is None else (path, self._source(name, path))
@@ -100,7 +100,7 @@ class Sources:
         return next((path for path in options if path.is_file()), None)
 
     def _listing(self, folder: Path) -> list[str]:
-        """The names in a folder, one of which a module may name."""
+        """List the names in a folder, one of which a module may use."""
         if folder not in self._listings:
             files = (each.name for each in folder.iterdir() if each.suffix not in NO_DATA)
             self._listings[folder] = sorted(name for name in files if name != "__pycache__")
@@ -127,7 +127,7 @@ def read_source(content: bytes, path: Path) -> Source:
 
 
 def data_files(path: Path, names: Iterable[str]) -> Iterator[Path]:
-    """The files beside a module, or in folders beside it, that have some names and are no modules."""
+    """Find data files with some names beside a module, or in folders beside it."""
     for name in names:
         if name.isascii() and name.replace("_", "").replace(".", "").isalnum() and name.strip("."):
             beside = path.parent / name
@@ -149,14 +149,14 @@ def _is_uncounted(name: str) -> bool:
 
 
 def _with_packages(names: Iterable[str]) -> Iterator[str]:
-    """Some modules and the packages that they are in."""
+    """Add the packages of some modules."""
     for name in names:
         parts = name.split(".")
         yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those under `if TYPE_CHECKING`, which never run."""
+    """Iterate over all nodes except those under `if TYPE_CHECKING`, which never run."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -168,7 +168,7 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """What is imported, as `import a.b` or `from a import b`, of which b may be a module."""
+    """List imported names, from `import a.b` or `from a import b`, where b may be a module."""
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -69,7 +69,7 @@ class Meter:
             log(self.line())
 
     def line(self) -> str:
-        """How far it has come, how fast, and how long it takes from here."""
+        """Format how far it is, how fast, and the time left."""
         of = "" if self.total is None else f" of {self.total:,}"
         parts = [f"{self._what}: {self.done:,}{of} {self._unit}"]
         parts += [f"{self.kept:,} kept from before"] if self.kept else []

@@ -90,7 +90,7 @@ def note_calls(calls: Calls) -> None:
 
 
 def journal_file() -> Path:
-    """The journal of this repository, to which $DVC_ROOT leads under --temp and --queue, too."""
+    """Locate the journal of this repository, to which $DVC_ROOT leads under --temp and --queue, too."""
     return repository_root() / ".evobuild" / "runs.jsonl"
 
 
@@ -134,14 +134,14 @@ def with_calls(run: StageRun, calls: Iterable[Calls]) -> StageRun:
 
 
 def _cost(calls: Calls) -> float | None:
-    """What calls cost; without a price those to a server are of unknown cost, and those within are free."""
+    """Format the cost of calls; without a price, a server's cost is unknown and local calls are free."""
     if calls["cost"] is not None or not calls["model"].startswith("openai:"):
         return float(calls["cost"] or 0)
     return None if any(purpose["calls"] for purpose in calls["purposes"].values()) else 0.0
 
 
 def commit() -> str:
-    """The commit of the folder that the stage runs in, and whether tracked files differ; "" without git."""
+    """Read the commit of the stage's folder, and whether tracked files differ; "" without git."""
     try:
         head = _git("rev-parse", "--short=10", "HEAD")
         return head + (
@@ -205,13 +205,13 @@ def _runs(path: Path) -> Iterator[StageRun]:
 
 
 def closing_line(run: StageRun) -> str:
-    """What a stage says when it ends: rows, losses, seconds, calls, cost, and where its table is."""
+    """Format a stage's last line: rows, rejects, seconds, calls, cost, and where its table is."""
     parts = [_rows_text(run), _effort_text(run), run.table]
     return f"{run.stage}: " + "; ".join(part for part in parts if part)
 
 
 def interruption_line(calls: Iterable[Calls]) -> str:
-    """What a stage says when it is interrupted: what it keeps, and the command that goes on."""
+    """Format an interrupted stage's last line: what is saved, and the command that continues."""
     kept = sum(each["put"] for each in calls)
     replies = f"{kept:,} replies of this run are kept" if kept != 1 else "1 reply of this run is kept"
     # DVC tells a stage whom it is run for.

@@ -34,7 +34,7 @@ def write_run_script(path: Path = SCRIPT) -> None:
 
 
 def run_script(runs: list[StageRun]) -> str:
-    """The runs as a script that gives them a name."""
+    """Write the runs as a script that assigns them to a variable."""
     text = json.dumps([_shown(run) for run in runs], ensure_ascii=True, separators=(",", ":"))
     return f"window.evobuildRuns = {text};\n".replace("<", "\\u003c")
 

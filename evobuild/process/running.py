@@ -26,7 +26,7 @@ class Running(NamedTuple):
 
 
 def folder() -> Path:
-    """The folder of the files: in this repository, to which $DVC_ROOT leads under --temp and --queue, too."""
+    """Locate the folder of the files, in this repository, also under --temp and --queue ($DVC_ROOT)."""
     return repository_root() / ".evobuild" / "running"
 
 
@@ -54,7 +54,7 @@ def _mark(mark: Running) -> TextIO:
 
 
 def running_stages() -> list[Running]:
-    """The stages that run now, the one that began first, first."""
+    """List the stages that run now, the earliest start first."""
     found = []
     for path in sorted(folder().glob("*.json")):
         with suppress(OSError, ValueError, TypeError), path.open(encoding="utf-8") as file:

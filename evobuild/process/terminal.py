@@ -28,7 +28,7 @@ def log(message: object) -> None:
 
 
 def duration(seconds: float) -> str:
-    """A time to read: "0.4 s", "14.2 s", "3 min 05 s", "2 h 10 min"."""
+    """Format a duration: "0.4 s", "14.2 s", "3 min 05 s", "2 h 10 min"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     whole = round(seconds)
