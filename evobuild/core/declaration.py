@@ -52,7 +52,7 @@ def metric(path: str) -> Out:
 
 
 def plot(path: str, **options: object) -> Out:
-    """Declare a table that a stage writes and `dvc plots` shows; git tracks it. options: DVC's, such as `x`."""
+    """Declare a table that a stage writes and `dvc plots` shows; git tracks it. options: such as `x`."""
     return _written(path, "plots", {"cache": False, **options})
 
 

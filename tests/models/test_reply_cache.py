@@ -347,7 +347,7 @@ def test_a_store_that_may_only_be_read_is_exported_and_not_pruned(tmp_path):
         "from pathlib import Path; from evobuild.cli.cache import reply_archive, reply_pruning; "
         "os.system('mount -o remount,ro ' + sys.argv[1]); file = Path(sys.argv[1], 'shut/empty'); "
         f"print(reply_archive.export_replies(cache=file, archive=Path('{tmp_path}/a.parquet')).taken); "
-        "prune.prune_replies(file, lambda name: True)"
+        "reply_pruning.prune_replies(file, lambda name: True)"
     )
     exported, refused = on_disk(disk, "2m", code, "import os\n").splitlines()
     assert exported == "3"
