@@ -69,14 +69,14 @@ def main(params: Params, args: Arguments) -> None:
         return
     import polars as pl
 
-    from evobuild.core import table_draws
+    from evobuild.core import draws
     from evobuild.core.reasons import NOT_DRAWN
     from evobuild.core.table_writer import TableWriter
     from evobuild.training import experience
     from evobuild.training.running import kept
 
     seed = params.random_seed
-    _, drawn = table_draws.stream_drawn(args.r0, experience.MOST_ROWS, seed, "experience")
+    _, drawn = draws.stream_drawn(args.r0, experience.MOST_ROWS, seed, "experience")
     rows = list(drawn)
     base = experience.Base(params.experience.base, params.score.template, params.score.dtype)
     with kept.used():

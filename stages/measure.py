@@ -46,7 +46,7 @@ STAGE = Stage(
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import table_draws, tables
+    from evobuild.core import draws, tables
     from evobuild.core.instructions import INSTRUCTIONS
     from evobuild.core.measures import all_measures, declared_measures
     from evobuild.core.results import AllPools
@@ -63,7 +63,7 @@ def main(params: Params, args: Arguments) -> None:
     with Model(declared.model or params.models.judge, role, f"measure-{args.measure}") as model:
         for pool in params.pools:
             path = args.responses / f"{pool}.parquet"
-            sampled, rows = table_draws.stream_drawn(path, declared.rows, seed, f"measure {pool}")
+            sampled, rows = draws.stream_drawn(path, declared.rows, seed, f"measure {pool}")
             left = tables.height(path, INSTRUCTIONS) - sampled
             results.add(pool, measure_rows(rows, model, judging), sampled, not_drawn=left)
         usage = model.usage.asked()

@@ -59,7 +59,7 @@ STAGE = Stage(
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import table_draws
+    from evobuild.core import draws
 
     if not _is_used(params):
         args.model.mkdir()
@@ -69,7 +69,7 @@ def main(params: Params, args: Arguments) -> None:
         return
     from evobuild.training import scratch
 
-    _, rows = table_draws.stream_drawn(args.r0, scratch.MOST_TEXTS, params.random_seed, "scratch")
+    _, rows = draws.stream_drawn(args.r0, scratch.MOST_TEXTS, params.random_seed, "scratch")
     # Without answers: what fine-tuning teaches is new to it.
     texts = ["\n".join(filter(None, (row.instruction, row.input))) for row in rows]
     scratch.train_scratch_model(texts, params.scratch, params.random_seed, args.model)

@@ -47,7 +47,7 @@ STAGE = Stage(
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import csv_files, metrics, table_draws, tables
+    from evobuild.core import csv_files, draws, metrics, tables
     from evobuild.core.instructions import INSTRUCTIONS
     from evobuild.core.measures import measure_of
     from evobuild.core.results import AllPools
@@ -65,7 +65,7 @@ def main(params: Params, args: Arguments) -> None:
         with Model(tagger, "tagger", "tag") as model:
             for pool in params.pools:
                 path = args.rounds / f"{pool}.parquet"
-                taken, rows = table_draws.stream_drawn(path, given.rows, seed, f"tag {pool}")
+                taken, rows = draws.stream_drawn(path, given.rows, seed, f"tag {pool}")
                 left = tables.height(path, INSTRUCTIONS) - taken
                 found = tag.tag_rows(rows, model, given.sampling(seed))
                 results.add(pool, found, taken, not_drawn=left)

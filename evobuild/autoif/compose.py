@@ -21,11 +21,10 @@ import polars as pl
 from evobuild.autoif.params import Compose
 from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
-from evobuild.core.draws import HasPosition, PlacedIds, Rows, draw_rows, draw_value
+from evobuild.core.draws import HasPosition, PlacedIds, Rows, draw_rows, draw_value, read_rows
 from evobuild.core.instructions import AUTOIF, INSTRUCTIONS, SEED_ROUND, Instruction, content_id, row_id
 from evobuild.core.reasons import NOT_DRAWN
 from evobuild.core.rejects import Reject, balance
-from evobuild.core.table_draws import read_rows
 from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import Columns
 from evobuild.seeds.clean import cleaned_rows, kept_rows, lost_rows

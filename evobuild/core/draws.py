@@ -10,6 +10,8 @@ is many. So a count of the seed's rows, or of what descends from them, is drawn 
 whose seed stood before a place in the source that moves only when the source has grown by some eighth. Files
 grow at their ends; what is added there changes no such draw until then. At most a ninth of the rows, the last
 ones, has to wait for that. A row put in before them may be drawn, and pushes one over the bound.
+
+Of a table of any size two columns suffice to draw rows; the rows with the drawn ids are then read.
 """
 
 from __future__ import annotations
@@ -17,10 +19,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from heapq import nsmallest
+from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
+
+from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions, stream_instructions
+from evobuild.core.table_parts import IdRange
 
 
 class HasPosition(Protocol):
@@ -127,3 +134,37 @@ def round_to_eighths(count: int) -> int:
     """Round down to eighths of the largest power of two that is no larger: 2020 -> 1920, 80 -> 80, 9 -> 9."""
     eighth = max(1, 2 ** (count.bit_length() - 1) // 8) if count else 1
     return count // eighth * eighth
+
+
+BATCH = 16_384
+"""Rows in memory at once."""
+
+
+def stream_drawn(path: Path, count: int | None, seed: int, purpose: str) -> tuple[int, Iterator[Instruction]]:
+    """Stream an instruction table; of one with more than `count` rows, a sample of `count` by the seed.
+
+    count: None for all. Raises BadInput as `tables.read` does.
+    """
+    if count is None or tables.height(path, INSTRUCTIONS) <= count:
+        return stream_instructions(path)
+    drawn = draw_table_rows(read_placed_ids(path), count, seed, purpose)
+    return drawn.height, read_rows(path, drawn["id"])
+
+
+def read_placed_ids(path: Path) -> pl.DataFrame:
+    """Read what draws need of an instruction table: id and seed_place, some 50 bytes a row."""
+    return tables.read(path, INSTRUCTIONS, ("id", "seed_place"))
+
+
+def read_rows(path: Path, ids: Iterable[str]) -> Iterator[Instruction]:
+    """Read the rows of an instruction table that have one of these ids, by id, some at a time in memory.
+
+    Raises BadInput as `tables.read` does.
+    """
+    wanted = pl.Series("id", ids, pl.String).unique().sort()
+    for start in range(0, len(wanted), BATCH):
+        some = wanted.slice(start, BATCH)
+        # A table is sorted by id, so only rows between are read; the end is the next string after the last.
+        between = IdRange(some[0], some[-1] + "\0")
+        where = pl.col("id").is_in(some.implode())
+        yield from iterate_instructions(tables.read(path, INSTRUCTIONS, span=between, where=where))

@@ -32,11 +32,10 @@ import polars as pl
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
-from evobuild.core.draws import draw_lowest, draw_table_rows, stable_rows
+from evobuild.core.draws import draw_lowest, draw_table_rows, read_placed_ids, read_rows, stable_rows
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render_prompt
-from evobuild.core.table_draws import read_placed_ids, read_rows
 from evobuild.evolution import methods
 from evobuild.evolution.method_evaluation import MethodEvaluator, generate_with_retry
 from evobuild.evolution.method_records import Evaluation, Trajectory, shared_evaluations

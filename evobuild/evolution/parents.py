@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.draws import read_rows
 from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
 from evobuild.core.scratch import ScratchFolder
-from evobuild.core.table_draws import read_rows
 from evobuild.core.table_writer import TableWriter
 
 _BY_PARENT = pl.Schema({**INSTRUCTIONS, "child": pl.String()})

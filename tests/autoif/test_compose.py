@@ -9,7 +9,7 @@ import pytest
 from branch_rows import changed, constraint, write_constraints, write_rows
 
 from evobuild.autoif import compose
-from evobuild.core import table_draws, table_parts, tables
+from evobuild.core import draws, table_parts, tables
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS, content_id
@@ -153,7 +153,7 @@ def test_large_tables_read_some_rows_at_a_time_give_the_same(tmp_path, row, monk
     own = [constraint(f"c{number}") for number in range(3)]
     given = {"count": 9, "rows": 20, "min_characters": 20, "max_characters": 22}
     whole = run(tmp_path, seeds, own, **given)
-    monkeypatch.setattr(table_draws, "BATCH", 5)
+    monkeypatch.setattr(draws, "BATCH", 5)
     (tmp_path / "large").mkdir()
     with table_parts.rows_per_file(3):
         found, lost, counts = run(tmp_path / "large", seeds, own, **given)

@@ -7,14 +7,14 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from evobuild.core import table_draws, table_parts, tables
+from evobuild.core import draws, table_parts, tables
 from evobuild.core.instructions import INSTRUCTIONS, row_id
 from evobuild.evolution.parents import join_parents
 
 
 @pytest.mark.parametrize("most", [1, 1000])
 def test_each_row_comes_with_its_parent_and_none_if_that_is_not_there(row, tmp_path, monkeypatch, most):
-    monkeypatch.setattr(table_draws, "BATCH", 2)
+    monkeypatch.setattr(draws, "BATCH", 2)
     above = [row(f"Name river {number}.") for number in range(40)]
     rows = []
     for place, parent in enumerate(above[:30]):
