@@ -14,6 +14,7 @@ from evobuild.cli.preview.preview import PoolPreview, Preview
 from evobuild.core.conversation import chat_messages
 from evobuild.core.instructions import Instruction
 from evobuild.core.machine import Machine
+from evobuild.core.reasons import NOT_ANSWERED
 from evobuild.core.rejects import Reject
 from evobuild.evolution.attempts import Attempt
 from evobuild.models.usage import Usage
@@ -68,6 +69,9 @@ class _Pages:
 
     def _format_attempt(self, attempt: Attempt) -> Iterator[str]:
         operation = attempt.step.operation
+        if isinstance(attempt.result, Reject) and attempt.result.reason == NOT_ANSWERED:
+            yield f"  not evolved by {operation}: it shows the parent's answer, and the parent has none"
+            return
         if operation in self._operations and not self._full:
             yield f"  asked for an evolution by {operation}, as above"
         else:
