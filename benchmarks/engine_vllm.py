@@ -36,7 +36,7 @@ from evobuild.core.instructions import (
 )
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
-from evobuild.models import vllm_engine
+from evobuild.models import vllm_engine, vllm_options
 from evobuild.training import scratch
 from evobuild.training.params import Scratch
 
@@ -88,7 +88,7 @@ def _turns(folder: Path, model: ChatModel, engine: vllm_engine.VllmEngine) -> tu
     """The seconds that each takes undisturbed; who begins changes from turn to turn."""
     # An LLM around the engine that runs already: what is compared is what feeds it.
     with mock.patch.object(engine._vllm.LLMEngine, "from_engine_args", lambda **_: engine._engine):
-        llm = engine._vllm.LLM(**vllm_engine._options(model, engine._given))
+        llm = engine._vllm.LLM(**vllm_options.engine_options(model, engine._given))
     settings = _params(model)
     requests = _requests(folder / "r0.parquet", settings)
     _chat(llm, engine, requests[:200])

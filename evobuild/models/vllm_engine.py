@@ -19,21 +19,19 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from evobuild.core import machine
 from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
 from evobuild.core.errors import UserError, require
-from evobuild.core.json_files import read_json_file
-from evobuild.core.uri import ChatModel, Weights, parse_weights
+from evobuild.core.uri import ChatModel
 from evobuild.models.chat_template import ChatTemplate, RefusedPrompt, placed
 from evobuild.models.sampling import noise_seed
 from evobuild.models.scored_requests import Logprobs, ScoredRequest
 from evobuild.models.stopping import StopConditions
-from evobuild.process.terminal import log
-from evobuild.weights import checkpoints, identities, sources
+from evobuild.models.vllm_options import drafter_identity, engine_options, log_idle_gpus, model_weights
+from evobuild.weights import checkpoints, identities
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -77,8 +75,8 @@ class VllmEngine:
         options = [model.dtype, model.quantization, str(model.max_length or ""), adapter]
         # Only where it is given: replies without it are found under the name that they always had.
         options += [f"reasoning={model.reasoning}"] if model.reasoning else []
-        options += [f"speculative={_drafter_identity(model.speculative)}"] if model.speculative else []
-        return f"vllm:{identities.weights_identity(_weights(model))}[{','.join(options)}]"
+        options += [f"speculative={drafter_identity(model.speculative)}"] if model.speculative else []
+        return f"vllm:{identities.weights_identity(model_weights(model))}[{','.join(options)}]"
 
     def __init__(self, model: ChatModel, settings: machine.Machine | None = None) -> None:
         self._model = model
@@ -86,17 +84,17 @@ class VllmEngine:
         with _quiet():
             # Before the hub is asked for anything.
             self._vllm = require("vllm", "vllm")
-        tokenizer = checkpoints.load_adapted_tokenizer(_weights(model), model.adapter)
+        tokenizer = checkpoints.load_adapted_tokenizer(model_weights(model), model.adapter)
         self._stops = checkpoints.adapter_stop_token_ids(model.adapter)
         self._template = ChatTemplate(tokenizer, model)
         self._conditions = StopConditions(tokenizer, frozenset(), self._template.hidden_ids)
-        _mention_idle_gpus(model, self._given)
+        log_idle_gpus(model, self._given)
         sequences = self._given.max_num_seqs
         self.capacity, self._enough = QUEUE * sequences, ENOUGH * sequences
         with _quiet():
             self._final = require("vllm.sampling_params", "vllm").RequestOutputKind.FINAL_ONLY
             self._errors = (require("vllm.exceptions", "vllm").VLLMError, ValueError)
-            options = _options(model, self._given)
+            options = engine_options(model, self._given)
             try:
                 self._engine = self._vllm.LLMEngine.from_engine_args(self._vllm.EngineArgs(**options))
                 self._lora = self._adapted()
@@ -291,71 +289,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _weights(model: ChatModel) -> Weights:
-    return Weights(model.name, model.revision)
-
-
-def _drafter(speculative: str) -> tuple[Weights | None, int]:
-    """Read a role's `speculative`: who drafts, None if it is the prompt's own text, and how many tokens."""
-    name, _, tokens = speculative.rpartition(":")
-    return None if name == "ngram" else parse_weights(name), int(tokens)
-
-
-def _drafter_identity(speculative: str) -> str:
-    """Name the drafter by what it holds: which tokens it proposes decides what is drawn."""
-    weights, tokens = _drafter(speculative)
-    return f"{identities.weights_identity(weights) if weights else 'ngram'}:{tokens}"
-
-
-def _speculation(speculative: str) -> dict[str, Any]:
-    weights, tokens = _drafter(speculative)
-    if weights is None:
-        return {"method": "ngram", "num_speculative_tokens": tokens, "prompt_lookup_max": 4}
-    name, revision = sources.weights_source(weights)
-    return {"method": "draft_model", "num_speculative_tokens": tokens, "model": name, "revision": revision}
-
-
-def _options(model: ChatModel, given: machine.VllmOptions) -> dict[str, Any]:
-    """Build the options to start vLLM with. given: the model's settings in machine.yaml."""
-    name, revision = sources.weights_source(_weights(model))
-    options: dict[str, Any] = given.model_dump(exclude_none=True) | {
-        "model": name,
-        "revision": revision,
-        "dtype": model.dtype or "auto",
-        "quantization": model.quantization or None,
-        # Some quantizations have a format of their own, which vLLM chooses.
-        "load_format": "auto" if model.quantization else "safetensors",
-        "max_model_len": model.max_length or None,
-        "generation_config": "vllm",
-        "speculative_config": _speculation(model.speculative) if model.speculative else None,
-        "max_logprobs": -1,
-        "disable_log_stats": True,
-        "use_tqdm_on_load": False,
-    }
-    if require("vllm.platforms", "vllm").current_platform.is_cpu():
-        # A prompt in two steps would rewind its seed's generator, which no CPU generator can: vLLM
-        # 0.32 dies of it (RuntimeError, "CPU Generator does not use offset").
-        options["enable_chunked_prefill"] = False
-    if model.adapter:
-        identities.check_adapter(model.adapter)
-        rank = read_json_file(Path(model.adapter) / "adapter_config.json")["r"]
-        ranks = get_args(require("vllm.config.lora", "vllm").MaxLoRARanks)
-        options |= {"enable_lora": True, "max_lora_rank": min(each for each in ranks if each >= rank)}
-    return options
-
-
-def _mention_idle_gpus(model: ChatModel, given: machine.VllmOptions) -> None:
-    """Say where a model leaves GPUs of this machine without work."""
-    torch = require("torch", "vllm")
-    there, used = torch.cuda.device_count(), given.tensor_parallel_size * given.pipeline_parallel_size
-    if used < there:
-        log(
-            f"'{model}' runs on {used} of {there} GPUs; to use all of them, machine.yaml may have "
-            f"ray: {{replicas: {there // used}}}, or several servers in openai.base_url; "
-            "vllm.tensor_parallel_size spreads a model that one GPU does not hold"
-        )
 
 
 def _choice(output: CompletionOutput, sampling: Sampling) -> Choice:

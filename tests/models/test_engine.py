@@ -8,7 +8,7 @@ import torch
 from evobuild.core import uri
 from evobuild.core.machine import VllmOptions
 from evobuild.core.uri import ChatModel
-from evobuild.models import registry, vllm_engine
+from evobuild.models import registry, vllm_options
 
 
 def test_the_engines_are_those_that_params_may_name() -> None:
@@ -26,6 +26,6 @@ def test_each_engine_names_its_models_by_itself(name: str) -> None:
 def test_a_model_that_leaves_gpus_idle_says_what_to_set(monkeypatch, capsys, tensors: int, said: str) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
     model = ChatModel("vllm", "organization/model")
-    vllm_engine._mention_idle_gpus(model, VllmOptions(tensor_parallel_size=tensors))
+    vllm_options.log_idle_gpus(model, VllmOptions(tensor_parallel_size=tensors))
     found = capsys.readouterr().err
     assert (f"runs on {tensors} of 8 GPUs" in found and said in found) if said else not found
