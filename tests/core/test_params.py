@@ -184,12 +184,12 @@ def test_a_number_without_bounds_is_noticed():
     ("old", "new"),
     [
         ("  learning_rate: 0.003", "  learning_rate: 1.0e+300"),
-        ("    rank: 0                       # 0: all", "    rank: 100000                  # 0: all"),
+        ("    rank: 0                       # rank", "    rank: 100000                  # rank"),
         ("  ngrams: [13, 8]", "  ngrams: [1000000000]"),
         ("  exact_rows: 100000", "  exact_rows: 1000000000000000000"),
         (
-            "    count: 4                      # K, in the paper 8; of",
-            "    count: 1000000000             # of",
+            "    count: 4                      # replies per",
+            "    count: 1000000000             # replies per",
         ),
         ("  steps: 60", "  steps: 1000000000"),
         ("  batch: 16                       # sequences", "  batch: 1000"),
@@ -306,7 +306,7 @@ def test_a_key_that_is_gone_is_refused_as_such(section, key, remedy):
             "  template: cherry  ",
             "score.template: unknown value 'cherry'; choose from: plain, alpaca",
         ),
-        ("  candidates: 5                   # m\n", "", "the key 'optimize.candidates' is missing"),
+        ("  candidates: 5                   # candidate methods per step: m\n", "", "the key 'optimize.candidates' is missing"),
         ("  candidates: 5", "  candidates: five", "optimize.candidates is 'five'; expected a whole number"),
         (
             "  candidates: 5",

@@ -134,7 +134,7 @@ def test_a_preset_sets_its_params(home: Path) -> None:
     ("words", "said"),
     [
         (["full"], "full: is not empty, it holds letter.txt; expected a new folder, or an empty one"),
-        (["full/letter.txt"], "is no folder; expected the name of a new one"),
+        (["full/letter.txt"], "is not a folder; expected the name of a new one"),
         (["new", "-S", "select.shares=1"], "-S select.shares=1: "),
         (["new", "--preset", "chery"], "unknown preset 'chery'; "),
         (["new", "--seed", "none.jsonl"], "none.jsonl"),
@@ -183,7 +183,7 @@ def test_a_folder_of_a_repository_gets_none_of_its_own(home: Path, capsys) -> No
     workspace.run(home, "git", "init", "-q")
     assert begin("mine") == 0
     assert not (home / "mine/.git").exists()
-    assert "it lies in a repository" in capsys.readouterr().out
+    assert "it is inside a git repository" in capsys.readouterr().out
 
 
 def test_without_an_author_all_is_staged(home: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
@@ -195,7 +195,7 @@ def test_without_an_author_all_is_staged(home: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.useConfigOnly")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
     assert begin("mine") == 0
-    assert "knows no author yet" in capsys.readouterr().out
+    assert "has no author yet" in capsys.readouterr().out
     assert "A  params.yaml" in workspace.run(home / "mine", "git", "status", "--porcelain")
 
 

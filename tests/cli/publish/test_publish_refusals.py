@@ -54,7 +54,7 @@ def test_a_failed_contract_is_refused(project: Path, publish) -> None:
 def test_data_without_contracts_is_refused(project: Path, publish, name: str) -> None:
     (project / f"data/validation/{name}.json").unlink()
     code, _, said = publish("me/evolved", "--dry-run", "--allow", "stale")
-    assert code == 1 and f"refused: data/validation/{name}.json: not here: contracts failed, or" in said
+    assert code == 1 and f"refused: data/validation/{name}.json: not found: contracts failed or" in said
     assert publish("me/evolved", "--dry-run", "--allow", "stale", "--allow", "failed-contract")[0] == 0
 
 
