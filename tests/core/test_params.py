@@ -306,7 +306,11 @@ def test_a_key_that_is_gone_is_refused_as_such(section, key, remedy):
             "  template: cherry  ",
             "score.template: unknown value 'cherry'; choose from: plain, alpaca",
         ),
-        ("  candidates: 5                   # candidate methods per step: m\n", "", "the key 'optimize.candidates' is missing"),
+        (
+            "  candidates: 5                   # candidate methods per step: m\n",
+            "",
+            "the key 'optimize.candidates' is missing",
+        ),
         ("  candidates: 5", "  candidates: five", "optimize.candidates is 'five'; expected a whole number"),
         (
             "  candidates: 5",

@@ -216,9 +216,9 @@ def test_replies_of_the_same_stage_come_before_those_of_the_role_and_speed_is_th
     found = earlier_replies.EarlierReplies(
         [usage("slow", "evolver", "optimize", 500, 9.0), usage("slow", "evolver", "evolve-r1", 100, 3.0)]
     )
-    assert found.measured("slow", "evolver", "evolve") == (100, 100, 3.0)
-    assert found.measured("slow", "evolver", "augment") == (300, 300, 6.0)
-    assert found.measured("slow", "judge", "rate") is None
+    assert found.find_average("slow", "evolver", "evolve") == (100, 100, 3.0)
+    assert found.find_average("slow", "evolver", "augment") == (300, 300, 6.0)
+    assert found.find_average("slow", "judge", "rate") is None
     assert found.seconds_per_token("slow") == 6 / 300
     assert found.seconds_per_token("new") is None
 
@@ -246,7 +246,7 @@ def test_what_is_switched_off_is_neither_listed_nor_counted_but_for_its_start():
     assert [row[0] for row in plan.format_plan(found)] == ["stage", "respond@r1"]
     assert plan.sum_estimates(found).seconds == 2.0 + 2 * (stage_estimates.STARTING + stage_estimates.OFF)
     assert any(
-        "2 stages are switched off" in note and "score, respond@autoif" in note
+        "2 stages are disabled" in note and "score, respond@autoif" in note
         for note in plan.format_notes(found)
     )
 
