@@ -180,7 +180,7 @@ def simulations(figures: Figures, folder: Path) -> None:
 
 def overhead(figures: Figures, folder: Path) -> None:
     """The stage's work on 1,000 items over its engine alone on the same requests, whole processes."""
-    rows = training_data.answered_rows(2000)
+    rows = training_data.read_answered_rows(2000)
     training_data.random_base(folder, training_data.SMALL, rows)
     records = [{"question": row.instruction, "answer": "#### 1"} for row in rows[:1000]]
     (folder / "items.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))

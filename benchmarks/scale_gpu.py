@@ -14,12 +14,12 @@ from pathlib import Path
 
 import engine_vllm
 from figures import Figures
-from training_data import Shape, answered_rows, random_base
+from training_data import Shape, random_base, read_answered_rows
 
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.scoring.params import Score as ScoreParams
 from evobuild.scoring.score import Score, Scorer
-from evobuild.training.planning.flops import attended_length, peak_flops, training_flops_per_token
+from evobuild.training.planning.flops import mean_attended_length, peak_flops, training_flops_per_token
 from evobuild.training.planning.shapes import model_shape
 
 SEVEN: Shape = {
@@ -48,7 +48,7 @@ def run(figures: Figures) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="evobuild-scale-") as folder:
         base = Path(folder)
-        random_base(base, SEVEN, answered_rows(1000), "qwen2", dtype="bfloat16")
+        random_base(base, SEVEN, read_answered_rows(1000), "qwen2", dtype="bfloat16")
         torch.cuda.empty_cache()
         share = share_of_peak(base, torch.cuda.get_device_name())
         figures.at_least("IC-IFD of a 7B model, of the GPU's peak", 100 * share, 40, "%")
@@ -67,7 +67,7 @@ def share_of_peak(base: Path, device: str, count: int = ROWS) -> float:
     """
     from transformers import AutoConfig
 
-    rows = answered_rows(count + WARM)
+    rows = read_answered_rows(count + WARM)
     params = ScoreParams(template="plain", dtype="bfloat16", max_length=2048)
     with engine_vllm.own_folder(""), Scorer(Weights(str(base)), params) as scorer:
         list(scorer.score_rows(rows[:WARM]))
@@ -76,7 +76,9 @@ def share_of_peak(base: Path, device: str, count: int = ROWS) -> float:
         seconds = time.monotonic() - began
     lengths = [each.question_tokens + each.answer_tokens for each in scores]
     lengths += [each.answer_tokens for each in scores]
-    flops = training_flops_per_token(model_shape(AutoConfig.from_pretrained(base)), attended_length(lengths))
+    flops = training_flops_per_token(
+        model_shape(AutoConfig.from_pretrained(base)), mean_attended_length(lengths)
+    )
     print(
         f"{len(scores):,} rows, {sum(lengths):,} tokens in {seconds:.1f} s: "
         f"{sum(lengths) / seconds:,.0f} tokens/s, {len(scores) / seconds:,.0f} rows/s on {device}",

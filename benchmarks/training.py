@@ -23,7 +23,7 @@ import training_data
 import training_resume
 from figures import Figures, of_parts
 from line import ROOT, measured, seconds, stage
-from training_data import answered_rows, default_settings, random_base, write_task
+from training_data import default_settings, random_base, read_answered_rows, write_task
 
 PARTS = ("stage", "speed", "tokens", "padding", "resume")
 TURNS = 3
@@ -58,7 +58,7 @@ def speed(figures: Figures, folder: Path) -> None:
 
     TRL reads as many rows a pass as is fastest, tried on others; of one row a pass none is padding.
     """
-    rows = answered_rows(2000)
+    rows = read_answered_rows(2000)
     random_base(folder, training_data.SMOL, rows)
     trial = write_task(folder, rows[64:80], default_settings())
     alone = {size: rate([timed(trial, TRL, str(size))]) for size in (1, 4, 16)}
@@ -77,7 +77,7 @@ def speed(figures: Figures, folder: Path) -> None:
 
 def computed_tokens(figures: Figures, folder: Path) -> None:
     """Tokens that the model reads in one epoch over those of its rows, default settings."""
-    rows = answered_rows(2000)
+    rows = read_answered_rows(2000)
     random_base(folder, training_data.LEAST, rows)
     found = timed(write_task(folder, rows, default_settings()), OURS)
     print(f"{len(rows):,} rows of {found['tokens'] / len(rows):,.0f} tokens, {found['steps']} steps")
@@ -86,7 +86,7 @@ def computed_tokens(figures: Figures, folder: Path) -> None:
 
 def padding(figures: Figures, folder: Path) -> None:
     """Seconds of TRL alone with 16 padded rows a pass over ours, the same steps, hidden 256."""
-    rows = answered_rows(2000)
+    rows = read_answered_rows(2000)
     random_base(folder, training_data.SMALL, rows)
     task = write_task(folder, rows[:512], default_settings(batch=64))
     ours, padded = in_turn(lambda: timed(task, OURS), lambda: timed(task, TRL, "16"))

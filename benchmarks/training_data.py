@@ -47,7 +47,7 @@ LEAST: Shape = {
 """Of a model whose passes cost next to nothing."""
 
 
-def answered_rows(count: int) -> list[Instruction]:
+def read_answered_rows(count: int) -> list[Instruction]:
     """Rows of Alpaca, of all its parts, or made ones where $EVOBUILD_REAL_DATA is not set."""
     folder = os.environ.get("EVOBUILD_REAL_DATA")
     if folder is None:
@@ -86,7 +86,7 @@ def random_base(
     from evobuild.training.scratch import CONTEXT, train_scratch_model
     from evobuild.weights import checkpoints
 
-    transformers = checkpoints.transformers_library()
+    transformers = checkpoints.import_transformers()
     texts = [f"{row.instruction}\n{row.input}\n{row.output}" for row in rows]
     toy = Scratch(vocabulary=VOCABULARY, steps=1, batch=1, length=8, learning_rate=0.001)
     train_scratch_model(texts, toy, 0, folder)

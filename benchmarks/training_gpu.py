@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from figures import Figures, of_parts
-from training_data import Shape, answered_rows, random_base
+from training_data import Shape, random_base, read_answered_rows
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("mfu", "strategies", "qlora")
@@ -58,7 +58,7 @@ Run = dict[str, Any]
 
 def mfu(figures: Figures, folder: Path) -> None:
     """MFU of full tuning on one GPU, bf16 passes on fp32 weights, at the micro-batch that is found."""
-    random_base(folder, LARGE, answered_rows(1000), "qwen2")
+    random_base(folder, LARGE, read_answered_rows(1000), "qwen2")
     found = {}
     for checkpointing in (False, True):
         machine = {"processes": 1, "gradient_checkpointing": checkpointing}
@@ -75,7 +75,7 @@ def mfu(figures: Figures, folder: Path) -> None:
 
 def strategies(figures: Figures, folder: Path) -> None:
     """Train three steps by each strategy on all GPUs: losses as DDP's, weights that transformers reads."""
-    random_base(folder, MIDDLE, answered_rows(1000), "qwen2")
+    random_base(folder, MIDDLE, read_answered_rows(1000), "qwen2")
     kinds = ["fsdp"] + (["zero2", "zero3"] if importlib.util.find_spec("deepspeed") else [])
     given = {"batch": 16}
     plain = trained(folder, {"strategy": "ddp"}, given, steps=3)
@@ -93,7 +93,7 @@ def qlora(figures: Figures, folder: Path) -> None:
     if importlib.util.find_spec("bitsandbytes") is None:
         print("not taken: qlora; bitsandbytes is not installed")
         return
-    random_base(folder, MIDDLE, answered_rows(1000), "qwen2")
+    random_base(folder, MIDDLE, read_answered_rows(1000), "qwen2")
     lora = {"rank": 16, "alpha": 32, "dropout": 0.0, "targets": "all-linear", "quantize": 4}
     changes = {"batch": 16, "lora": lora, "merge": False, "learning_rate": 1e-3}
     run = trained(folder, {"processes": 1}, changes, steps=8)

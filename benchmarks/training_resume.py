@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from figures import Figures
-from training_data import LEAST, answered_rows, default_settings, random_base, write_task
+from training_data import LEAST, default_settings, random_base, read_answered_rows, write_task
 
 ROOT = Path(__file__).parent.parent
 SAVE_STEPS = 7
@@ -28,7 +28,7 @@ SECONDS = 300
 
 def run(figures: Figures, folder: Path) -> None:
     """Kill a training at random moments with SIGKILL, and count what each resume does again."""
-    rows = answered_rows(400)
+    rows = read_answered_rows(400)
     # Apart from what is written: a base in whose folder a file changes is another.
     base = folder / "base"
     random_base(base, LEAST, rows)

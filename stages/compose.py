@@ -63,15 +63,15 @@ def main(params: Params, args: Arguments) -> None:
         if given.queries == "file":
             source, table = given.file, folder / "queries.parquet"
             lost = compose.write_query_file(Path(source), table, rejects)
-        sifted = compose.sift_queries(stream_instructions(table)[1], given)
+        sifted = compose.filter_queries(stream_instructions(table)[1], given)
         queries, ledger = compose.keep_queries(sifted, rejects, lost)
         if not ledger["out"]:
             rejects.write()
         came = f"{source}: {ledger['in']} rows came in as queries of autoif.compose"
         refuse_empty(came, ledger, args.rejects)
-        drawn = compose.draw_queries(queries, kept, given.count, seed)
+        drawn = compose.sample_queries(queries, kept, given.count, seed)
         made = compose.ComposedRows(table, drawn, kept, args.branch)
-        for each in compose.cut_rows(made, given.rows, seed):
+        for each in compose.limit_rows(made, given.rows, seed):
             (rejects if isinstance(each, Reject) else rows).append(each)
     undrawn = len(made) - rows.height
     cut = balance(len(made), rows.height, {NOT_DRAWN: undrawn} if undrawn else {})

@@ -53,7 +53,7 @@ def main(params: Params, args: Arguments) -> None:
     every = function_verdicts.gather_verifiers(given, tables.read(args.verifiers, records.VERIFIERS))
     heard = dict(function_verdicts.run_functions(every, params.sandbox))
     judged = [crosscheck.crosscheck_constraint(each, heard, settings) for each in every]
-    figures = crosscheck.crosscheck_figures(judged, heard)
+    figures = crosscheck.crosscheck_metrics(judged, heard)
     results = crosscheck.keep_verified_constraints(judged, settings, params.random_seed)
     kept = tables.frame(records.VERIFIED, (each for each in results if not isinstance(each, Reject)))
     lost = tables.frame(REJECTS, (each for each in results if isinstance(each, Reject)))

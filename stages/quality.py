@@ -83,7 +83,7 @@ def main(params: Params, args: Arguments) -> None:
     with ScratchFolder() as folder:
         branch = Branch(args.rows, args.answers, args.checks, folder)
         judged, asked = judge_branch(branch, bounds.accuracy, judging, args.qualities)
-        paired = make_pool(branch.answered(), bounds, responder, pool, pairs)
+        paired = make_pool(branch.iterate_rows(), bounds, responder, pool, pairs)
     off = {} if responder else {"off": True}
     pool.write(branch.height, args.counts, **judged, **paired, **off, asked=asked)
     pairs.write()

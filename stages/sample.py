@@ -77,7 +77,7 @@ def main(params: Params, args: Arguments) -> None:
     asked = height * given.count
     with Model(params.models.responder, "responder", f"sample-{args.branch}", asked) as model:
         responses = sample_responses(rows, given.count, model, asking)
-        results.add(map(sample.numbered_answer, responses))
+        results.add(map(sample.build_answer, responses))
     results.write(asked, args.counts, asked=[model.usage.asked()])
 
 

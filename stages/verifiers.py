@@ -50,7 +50,7 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.records import CONSTRAINTS, VERIFIERS
-    from evobuild.autoif.verifiers import Verifier, request_verifiers, verifier_figures
+    from evobuild.autoif.verifiers import Verifier, request_verifiers, verifier_metrics
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
     from evobuild.core.rejects import REJECTS, Reject, ledger, warn_if_all_rejected
@@ -69,7 +69,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.verifiers, kept)
     tables.write(args.rejects, lost)
     asked_of = [model.usage.asked()]
-    write_json(args.counts, balance | verifier_figures(results) | {"asked": asked_of})
+    write_json(args.counts, balance | verifier_metrics(results) | {"asked": asked_of})
 
 
 if __name__ == "__main__":

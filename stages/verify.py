@@ -66,10 +66,10 @@ def main(params: Params, args: Arguments) -> None:
         answers = ByRow(args.answers, ANSWERS, ("number", "answer"), folder)
         runs = verify.count_runs(args.rows, answers, functions)
         isolation = best_isolation(params.sandbox)
-        answered = verify.answered_rows(args.rows, answers, functions)
+        answered = verify.read_answered_rows(args.rows, answers, functions)
         for answer, check in verify.check_answers(answered, runs, params.sandbox, isolation):
             checks.append(check)
-            missing.update(verify.missing_verdicts(check))
+            missing.update(verify.list_missing_verdicts(check))
             if reject := verify.reject_answer(answer, check, params.autoif.verify.accuracy):
                 lost.append(reject)
                 reasons[reject.reason] += 1

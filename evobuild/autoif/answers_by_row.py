@@ -1,4 +1,4 @@
-"""What belongs to answers, in the order of the rows that they answer.
+"""Read data of answers in the order of the rows that they answer.
 
 A table of answers, or of what was found of them, is sorted by hashes that say nothing of the rows. So it is
 brought to disk once more, by row; then the answers to some rows are read together, and no others.
@@ -16,11 +16,11 @@ from evobuild.core.table_parts import IdRange
 from evobuild.core.table_writer import TableWriter
 
 ROWS = 4_096
-"""Rows of the branch in memory at once, with their answers."""
+"""Rows of the branch in memory, with their answers."""
 
 
 class ByRow:
-    """A table whose `row` names a row of the branch, in the order of these.
+    """A table whose `row` names a row of the branch, sorted by row.
 
     columns: those that are wanted beside id and row. folder: where it goes, of a name of its own.
     """
@@ -36,8 +36,8 @@ class ByRow:
         ordered.write()
         self.height = ordered.height
 
-    def of(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Read what belongs to some rows, at least one, that follow one another in their table."""
+    def read_for_rows(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Read the data of some consecutive rows of their table, at least one."""
         ids = rows["id"]
         # "0" is the sign behind "/", and the first that another id may have there.
         span = IdRange(ids[0], f"{ids[-1]}0")

@@ -65,39 +65,39 @@ class Constraint(NamedTuple):
 
 
 class KnownConstraints:
-    """The constraints so far, and which of them another one is like.
+    """The constraints so far, for finding duplicates.
 
-    threshold: Jaccard similarity of word pairs from which two are near-duplicates; None: none are.
+    threshold: near-duplicates have a Jaccard similarity of word bigrams >= this; None: disabled.
     """
 
     def __init__(self, threshold: float | None) -> None:
         self._threshold = threshold
-        self._normal: dict[str, str] = {}
+        self._normalise: dict[str, str] = {}
         self._sizes: list[int] = []
         self._places: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
 
     @property
     def texts(self) -> list[str]:
-        """All, in their order."""
-        return list(self._normal.values())
+        """Return all, in their order."""
+        return list(self._normalise.values())
 
     def add(self, text: str) -> None:
-        """Add one that is like none so far."""
-        pairs = _pairs(text)
+        """Add a constraint that is no duplicate."""
+        pairs = _word_bigrams(text)
         for pair in pairs:
             self._places[pair].append(len(self._sizes))
         self._sizes.append(len(pairs))
-        self._normal[_normal(text)] = text
+        self._normalise[_normalise(text)] = text
 
     def equal(self, text: str) -> str | None:
-        """The constraint that is the same but for case, blanks and the period."""
-        return self._normal.get(_normal(text))
+        """Return the constraint that equals a text except for case, blanks and the period."""
+        return self._normalise.get(_normalise(text))
 
     def near(self, text: str) -> str | None:
-        """The first constraint that shares enough word pairs."""
+        """Return the first near-duplicate of a text."""
         if self._threshold is None:
             return None
-        pairs = _pairs(text)
+        pairs = _word_bigrams(text)
         shared = Counter(place for pair in pairs for place in self._places.get(pair, ()))
         found = (
             place
@@ -108,12 +108,12 @@ class KnownConstraints:
         return None if place is None else self.texts[place]
 
 
-def _normal(text: str) -> str:
+def _normalise(text: str) -> str:
     return _QUOTE.sub("'", " ".join(text.casefold().split())).rstrip(".!")
 
 
-def _pairs(text: str) -> set[tuple[str, ...]]:
-    tokens = split_words_and_signs(_normal(text))
+def _word_bigrams(text: str) -> set[tuple[str, ...]]:
+    tokens = split_words_and_signs(_normalise(text))
     return set(pairwise(tokens)) or {tuple(tokens)}
 
 
@@ -124,15 +124,15 @@ def read_seed_constraints(path: Path, known: KnownConstraints) -> Iterator[Const
     """
     lines = read_text(path).split("\n")
     placed = ((f"{path.name}:{number}", line) for number, line in enumerate(lines, 1))
-    yield from take_constraints(placed if lines[-1] else islice(placed, len(lines) - 1), known)
+    yield from check_constraints(placed if lines[-1] else islice(placed, len(lines) - 1), known)
     if not known.texts:
         raise BadInput(f"{path}: has no constraint; expected one a line, such as: Use no comma.")
 
 
-def take_constraints(
+def check_constraints(
     placed: Iterable[tuple[str, str]], known: KnownConstraints
 ) -> Iterator[Constraint | Reject]:
-    """Take texts, each with its place, as constraints; one that is empty or repeats another is a reject."""
+    """Yield texts, with locations, as constraints; reject empty and duplicate ones."""
     for number, (place, line) in enumerate(placed, 1):
         text, key = line.strip(), f"seed-{number:06}"
         if not text:
@@ -173,7 +173,7 @@ def _request(number: int, examples: Sequence[str], params: Augment, seed: int) -
 def _read_constraints(
     reply: Reply, known: KnownConstraints, model: str, most: int
 ) -> Iterator[Constraint | Reject]:
-    """Read at most so many constraints of a reply; each of its other lines is a reject."""
+    """Read at most `most` constraints of a reply; each of its other lines is a reject."""
     reason = failures.find_reply_failure(reply)
     # The lines above the one at which it was cut are whole.
     is_cut = reason == "truncated" and bool(reply.text.strip())
@@ -221,7 +221,7 @@ def clean_list_item(line: str) -> str:
 
 
 def find_constraint_fault(line: str, text: str) -> tuple[str, str] | None:
-    """Name why a line of a reply is no constraint, with a detail; None if it is one.
+    """Return why a line of a reply is not a constraint, with a detail; None if it is one.
 
     text: the line as `clean_list_item` gives it.
     """
@@ -239,7 +239,7 @@ def find_constraint_fault(line: str, text: str) -> tuple[str, str] | None:
 
 
 def _is_heading(item: str, text: str) -> bool:
-    """Whether an item is a heading: marked as one, or a few words in bold letters that are no sentence."""
+    """Return whether an item is a heading: marked as one, or a few bold words that are not a sentence."""
     if text.endswith((":", "：")) or text.startswith("#"):
         return True
     is_short = len(split_word_runs(text)) <= HEADING and not text.endswith((".", "!"))
@@ -247,17 +247,17 @@ def _is_heading(item: str, text: str) -> bool:
 
 
 def _find_talk(text: str) -> str | None:
-    """The words by which a text talks to the reader, None if it does not."""
+    """Return the words by which a text talks to the reader; None without any."""
     if text.endswith(("?", "？")):
         return "a question"
     return (
         assistant_phrases.find_answer_opening(text)
         or assistant_phrases.find_rewriting_opening(text)
-        or _about_the_list(text)
+        or _find_list_talk(text)
     )
 
 
-def _about_the_list(text: str) -> str | None:
+def _find_list_talk(text: str) -> str | None:
     found = _OF_THE_LIST.match(text.replace("’", "'"))
     return found and found[0]
 

@@ -31,7 +31,7 @@ class FunctionToTranslate(NamedTuple):
 
 
 def functions_to_translate(constraints: Iterable[Verified], functions: int) -> dict[str, FunctionToTranslate]:
-    """Give so many of the best functions of each constraint, by an id of each."""
+    """Return up to `functions` of the best functions of each constraint, by id."""
     return {
         row_id("backtranslation", each.id, str(number)): FunctionToTranslate(each.id, number, function.code)
         for each in constraints
@@ -42,7 +42,7 @@ def functions_to_translate(constraints: Iterable[Verified], functions: int) -> d
 def backtranslate_functions(
     functions: Mapping[str, FunctionToTranslate], model: Model, sampling: Sampling
 ) -> Iterator[BackTranslation | Reject]:
-    """Say each function in words; every one gives one back-translation or one reject, in any order."""
+    """Describe each function in words; yield one back-translation or one reject each, in any order."""
     requests = (
         Request(
             key,
@@ -71,10 +71,10 @@ def read_backtranslation(text: str) -> str | None:
     if rest and lead.endswith(":") and "\n" not in lead:
         text = rest
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return (_unquoted(lines[0]) or None) if len(lines) == 1 else None
+    return (_strip_quotes(lines[0]) or None) if len(lines) == 1 else None
 
 
-def _unquoted(line: str) -> str:
+def _strip_quotes(line: str) -> str:
     for first, last in _QUOTES:
         inside = line[len(first) : -len(last)]
         if line.startswith(first) and line.endswith(last) and first not in inside and last not in inside:

@@ -18,9 +18,9 @@ _AROUND = " \t\r\n\"'`."
 
 
 def read_boolean(value: object) -> bool | None:
-    """Read a boolean in any of its spellings, None if it is none.
+    """Parse a boolean in any of its spellings; None for anything else.
 
-    Instances: True, 1, "True", " yes." -> True; "false ", 0 -> False; "maybe", 2, [], None -> None.
+    Examples: True, 1, "True", " yes." -> True; "false ", 0 -> False; "maybe", 2, [], None -> None.
     """
     if isinstance(value, str):
         return _SPELLINGS.get(value.strip(_AROUND).casefold())

@@ -40,7 +40,7 @@ class Branch:
         self._checks = ByRow(checks, CHECKS, ("accuracy", "verdicts"), folder)
         self._scores: ByRow | None = None
 
-    def score(self, qualities: Path) -> None:
+    def attach_scores(self, qualities: Path) -> None:
         """Take the scores of a table of QUALITIES."""
         self._scores = ByRow(qualities, QUALITIES, ("score",), self._folder)
 
@@ -50,7 +50,7 @@ class Branch:
         found = tables.collect(self._given_checks, accuracies)
         return sum(count for value, count in found.iter_rows() if meets(accuracy, value))
 
-    def answered(self) -> Iterator[tuple[Instruction, list[Candidate]]]:
+    def iterate_rows(self) -> Iterator[tuple[Instruction, list[Candidate]]]:
         """Go through the rows by id, each with the answers to it by their number."""
         for some in tables.batches(self._rows, INSTRUCTIONS, rows=ROWS):
             found = self._candidates(some)
@@ -59,10 +59,10 @@ class Branch:
 
     def _candidates(self, rows: pl.DataFrame) -> Mapping[str, list[Candidate]]:
         refused = pl.col("verdicts").list.contains("false")
-        checks = self._checks.of(rows).select("id", "accuracy", refused=refused)
-        scores = self._scores.of(rows) if self._scores else QUALITIES.to_frame()
+        checks = self._checks.read_for_rows(rows).select("id", "accuracy", refused=refused)
+        scores = self._scores.read_for_rows(rows) if self._scores else QUALITIES.to_frame()
         known = checks.join(scores.select("id", "score"), on="id", how="left")
-        answers = self._answers.of(rows).join(known, on="id", how="left").sort("number")
+        answers = self._answers.read_for_rows(rows).join(known, on="id", how="left").sort("number")
         found: defaultdict[str, list[Candidate]] = defaultdict(list)
         columns = (*Answer._fields, "accuracy", "score", "refused")
         for *answer, accuracy, score, broken in answers.select(columns).iter_rows():

@@ -2,8 +2,8 @@
 
 Queries are rows of the seed, or of a file of their own, without earlier turns, of the domains and the length
 that params allow. Each constraint is put to some of them, drawn for it alone, so that one more constraint
-changes no other's rows; nor does a query more, at the end of a file (see `core.draws`). Of all rows so many
-are drawn. Source: Hui et al. 2024, arXiv:2412.11231, whose rows
+changes no other's rows; nor does a query more, at the end of a file (see `core.draws`). At most `rows` rows
+are kept. Source: Hui et al. 2024, arXiv:2412.11231, whose rows
 have this form, and whose larger set is cut by rows, so that it keeps its constraints.
 """
 
@@ -48,14 +48,14 @@ def write_query_file(path: Path, table: Path, rejects: TableWriter) -> Counter[s
     return reasons
 
 
-def sift_queries(rows: Iterable[Instruction], params: Compose) -> Iterator[Instruction | Reject]:
+def filter_queries(rows: Iterable[Instruction], params: Compose) -> Iterator[Instruction | Reject]:
     """Give each row, or a reject if it is no query."""
     for row in rows:
-        reason, detail = _reason(row, params)
+        reason, detail = _find_reason(row, params)
         yield Reject(row.id, reason, detail, "") if reason else row
 
 
-def _reason(row: Instruction, params: Compose) -> tuple[str, str]:
+def _find_reason(row: Instruction, params: Compose) -> tuple[str, str]:
     """Why a row is no query, and in detail; '' if it is one."""
     length = len(row.instruction)
     if row.history:
@@ -88,10 +88,10 @@ def keep_queries(
     return PlacedIds(queries.frame()), balance(kept + reasons.total(), kept, reasons)
 
 
-def draw_queries(
+def sample_queries(
     queries: Rows[HasPosition], constraints: Iterable[Verified], count: int, seed: int
 ) -> pl.DataFrame:
-    """Draw so many queries for each constraint, or all if there are no more.
+    """Sample queries for each constraint, up to `count`.
 
     Gives the `id` of each query with the `place` of each constraint that it is for, in this order.
     """
@@ -105,7 +105,7 @@ def draw_queries(
 class ComposedRows:
     """Constraints put to the queries that were drawn for them, in the order of the queries.
 
-    table: the queries. drawn: as `draw_queries` gives it. round: name of the branch. The rows can be gone
+    table: the queries. drawn: as `sample_queries` gives it. round: name of the branch. The rows can be gone
     through several times, and are made each time.
     """
 
@@ -120,10 +120,10 @@ class ComposedRows:
         places = groupby(self._drawn.iter_rows(), key=itemgetter(0))
         for query, (_, drawn) in zip(queries, places, strict=True):
             for _, place in drawn:
-                yield _row(query, self._constraints[place], self._round)
+                yield _build_row(query, self._constraints[place], self._round)
 
 
-def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
+def _build_row(query: Instruction, constraint: Verified, round: str) -> Instruction:
     operation = constraint_operation(constraint.id)
     text = "\n\n".join(filter(None, (query.instruction, query.input)))
     content = content_id((), constraint.constraint, text)
@@ -148,18 +148,18 @@ def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
     )
 
 
-def cut_rows(rows: Rows[Instruction], most: int | None, seed: int) -> Iterator[Instruction | Reject]:
-    """Draw so many rows, all if most is None; the others are rejects. One more row takes the place of one."""
+def limit_rows(rows: Rows[Instruction], most: int | None, seed: int) -> Iterator[Instruction | Reject]:
+    """Sample up to `most` rows, all if None; the others are rejects. One more row takes the place of one."""
     if most is None or len(rows) <= most:
         yield from rows
         return
     values = Columns(pl.Schema({"value": pl.Float64(), "id": pl.String()}))
     for row in rows:
-        values.append(_luck(row, seed))
+        values.append(_sample_key(row, seed))
     last = values.frame().sort("value", "id").row(most - 1)
     for row in rows:
-        yield row if _luck(row, seed) <= last else Reject(row.id, NOT_DRAWN, row.operation, "")
+        yield row if _sample_key(row, seed) <= last else Reject(row.id, NOT_DRAWN, row.operation, "")
 
 
-def _luck(row: Instruction, seed: int) -> tuple[float, str]:
+def _sample_key(row: Instruction, seed: int) -> tuple[float, str]:
     return draw_value(seed, "compose", row.id), row.id

@@ -1,4 +1,4 @@
-"""Functions and cases of a constraint held against each other: what agrees stays.
+"""Cross-check the functions and cases of a constraint: those that agree stay.
 
 A function that gives no verdict at all (it does not load, raises, hangs, returns no boolean) has not run
 and counts for nothing; one that gives none on a case does not agree with it. In this order:
@@ -7,7 +7,7 @@ and counts for nothing; one that gives none on a case does not agree with it. In
 2. a case stays if the share of functions that agree with it meets `case`; if two that expect the
    opposite of one answer both do, neither stays, unless `contradicted` is keep
 3. a function stays if the share of those cases that it judges right meets `function`
-4. one of each has to be left; of the constraints that are left so many are drawn
+4. one of each has to be left; of the remaining constraints, `constraints` are sampled
 
 Source: Dong et al. 2024 (AutoIF), arXiv:2406.13542: above 0.5 twice; the authors' code, which asks for 3
 functions and 10 cases at step 1: above 0 ("any agrees") and from 0.8.
@@ -59,11 +59,11 @@ Right = Mapping[int, Sequence[bool]]
 def crosscheck_constraint(
     verifiers: ConstraintVerifiers, verdicts: Mapping[str, FunctionVerdicts], params: Crosscheck
 ) -> Crosschecked:
-    """Hold the functions of a constraint against its cases. verdicts: of each function, by its id."""
+    """Run the functions of a constraint on its cases. verdicts: of each function, by its id."""
     given = [verdicts.get(function.id, NO_VERDICTS) for function in verifiers.functions]
     right = _right_verdicts(given, verifiers.cases)
     agreement = tuple(_share([own[place] for own in right.values()]) for place in range(len(verifiers.cases)))
-    kept, contradicted = _sift_cases(verifiers.cases, agreement, params)
+    kept, contradicted = _select_cases(verifiers.cases, agreement, params)
     accuracy = tuple(_accuracy(right.get(place), kept) for place in range(len(given)))
     return Crosschecked(
         verifiers=verifiers,
@@ -85,7 +85,7 @@ def _right_verdicts(given: Sequence[FunctionVerdicts], cases: Sequence[Case]) ->
     }
 
 
-def _sift_cases(
+def _select_cases(
     cases: Sequence[Case], agreement: Sequence[float | None], params: Crosscheck
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The places of the cases that stay, and of those that meet the bound but contradict each other."""
@@ -123,10 +123,10 @@ def _meets(bound: str, share: float | None) -> bool:
 
 def find_crosscheck_fault(crosschecked: Crosschecked, params: Crosscheck) -> tuple[str, str] | None:
     """Name why a constraint is lost, with a detail; None if it is not."""
-    return _fault_of_what_ran(crosschecked, params) or _fault_of_what_is_left(crosschecked, params)
+    return _find_run_fault(crosschecked, params) or _find_result_fault(crosschecked, params)
 
 
-def _fault_of_what_ran(crosschecked: Crosschecked, params: Crosscheck) -> tuple[str, str] | None:
+def _find_run_fault(crosschecked: Crosschecked, params: Crosscheck) -> tuple[str, str] | None:
     """Step 1: whether there are functions that ran, and cases, enough of each."""
     functions, cases = crosschecked.verifiers.functions, crosschecked.verifiers.cases
     ran = len(crosschecked.ran)
@@ -143,7 +143,7 @@ def _fault_of_what_ran(crosschecked: Crosschecked, params: Crosscheck) -> tuple[
     return None
 
 
-def _fault_of_what_is_left(crosschecked: Crosschecked, params: Crosscheck) -> tuple[str, str] | None:
+def _find_result_fault(crosschecked: Crosschecked, params: Crosscheck) -> tuple[str, str] | None:
     """Step 4: whether a case and a function are left."""
     if not crosschecked.kept:
         best = max(share for share in crosschecked.agreement if share is not None)
@@ -156,7 +156,7 @@ def _fault_of_what_is_left(crosschecked: Crosschecked, params: Crosscheck) -> tu
     return None
 
 
-def verified_row(crosschecked: Crosschecked) -> tuple[Any, ...]:
+def build_verified_row(crosschecked: Crosschecked) -> tuple[Any, ...]:
     """Make the row of VERIFIED."""
     verifiers = crosschecked.verifiers
     functions = [
@@ -170,14 +170,16 @@ def verified_row(crosschecked: Crosschecked) -> tuple[Any, ...]:
 def keep_verified_constraints(
     every: Iterable[Crosschecked], params: Crosscheck, seed: int
 ) -> list[tuple[Any, ...] | Reject]:
-    """Give a row of VERIFIED or a reject for each constraint; so many of those left are drawn."""
+    """Give a row of VERIFIED or a reject for each constraint; `constraints` of the remaining ones are
+    sampled.
+    """
     rows: dict[str, tuple[Any, ...]] = {}
     lost: list[Reject] = []
     for each in every:
         if reason := find_crosscheck_fault(each, params):
             lost.append(Reject(each.verifiers.id, *reason, ""))
         else:
-            rows[each.verifiers.id] = verified_row(each)
+            rows[each.verifiers.id] = build_verified_row(each)
     wanted, left = params.constraints, sorted(rows)
     if wanted is not None:
         left = draw_lowest(left, wanted, seed, "crosscheck", by=str)
@@ -207,7 +209,7 @@ def case_verdict_rows(crosschecked: Crosschecked) -> Iterator[tuple[Any, ...]]:
         yield identity, verifiers.id, *case, crosschecked.agreement[place], kept, contradicted
 
 
-def crosscheck_figures(
+def crosscheck_metrics(
     every: Sequence[Crosschecked], verdicts: Mapping[str, FunctionVerdicts]
 ) -> dict[str, Any]:
     """Count functions and cases along the way, and say so if any function ran without isolation.

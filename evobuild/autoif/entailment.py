@@ -78,7 +78,7 @@ def load_labeller(model: Weights) -> Measure[Pair, tuple[Pair, str]]:
     """Load a model; it gives each pair with its label. Raises UserError as `label_pairs` does."""
     torch: Any = require("torch", "train")
     network: Any = checkpoints.load_classifier(model, DTYPE, outputs=None)
-    names = _names(network.config.id2label, model)
+    names = _label_names(network.config.id2label, model)
 
     def measure(pairs: list[Pair]) -> Iterator[tuple[Pair, str]]:
         for inputs, group in _batches(pairs, model, network.device):
@@ -97,7 +97,7 @@ def _length(pair: Pair) -> int:
     return len(premise) + len(hypothesis)
 
 
-def _names(given: Mapping[int, str], model: Weights) -> dict[int, str]:
+def _label_names(given: Mapping[int, str], model: Weights) -> dict[int, str]:
     """Labels by output, in small letters. Raises UserError if none is contradiction."""
     names = {int(place): name.strip().casefold() for place, name in given.items()}
     if CONTRADICTION not in names.values():
@@ -114,7 +114,7 @@ def _batches(
     """Pairs of as many tokens, as the tokenizer gives them to the model: more rows than pairs at the end."""
     tokenizer: Any = checkpoints.load_tokenizer(model)
     # Some models count positions from behind a few of their own, and say less in their tokenizer.
-    longest = min(checkpoints.context_length(model), tokenizer.model_max_length)
+    longest = min(checkpoints.read_context_length(model), tokenizer.model_max_length)
     given = list(pairs)
     read = [dict(tokenizer(*pair, truncation=True, max_length=longest)) for pair in given]
     for own, places in equal_lengths([len(each["input_ids"]) for each in read], device):

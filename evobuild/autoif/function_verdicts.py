@@ -53,12 +53,12 @@ class FunctionVerdicts(NamedTuple):
 
     @property
     def ran(self) -> bool:
-        """Whether it gave a verdict on any case."""
+        """Return whether it gave a verdict on any case."""
         return any(verdict is not None for verdict in self.verdicts)
 
     @property
     def error(self) -> str:
-        """The commonest reason for no verdict, ties by name; '' if there is none."""
+        """Return the most common reason for no verdict, ties by name; '' without one."""
         counted = Counter(self.errors)
         return min(counted, key=lambda reason: (-counted[reason], reason), default="")
 

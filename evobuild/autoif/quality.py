@@ -67,17 +67,17 @@ def judge_branch(
     asked: list[dict[str, Any]] = []
     if judging and (kept := branch.count_kept(accuracy)):
         with Model(judging.judge, "judge", judging.task, kept) as model:
-            for each in _judge(_kept_answers(branch, accuracy), model, judging.sampling):
+            for each in _judge(_iterate_kept_answers(branch, accuracy), model, judging.sampling):
                 table.append(each)
                 unread.update(filter(None, [each.reason]))
             asked.append(model.usage.asked())
     table.write()
-    branch.score(qualities)
+    branch.attach_scores(qualities)
     return {"judged": table.height, "unread": sort_reasons(unread)}, asked
 
 
-def _kept_answers(branch: Branch, accuracy: str) -> Iterator[tuple[Instruction, Answer]]:
-    for row, candidates in branch.answered():
+def _iterate_kept_answers(branch: Branch, accuracy: str) -> Iterator[tuple[Instruction, Answer]]:
+    for row, candidates in branch.iterate_rows():
         for each in candidates:
             if meets(accuracy, each.accuracy):
                 yield row, each.answer

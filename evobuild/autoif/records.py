@@ -1,4 +1,4 @@
-"""The tables of the AutoIF branch, and what stands in them.
+"""Define the tables of the AutoIF branch and their rows.
 
 A constraint is one demand on the form of an answer, which code can check ("Use no comma."). Verifiers
 are functions `evaluate(response)` that say whether an answer keeps it, each written by a model with

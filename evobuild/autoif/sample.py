@@ -7,8 +7,8 @@ from evobuild.autoif.records import Answer, answer_id
 from evobuild.core.rejects import Reject
 
 
-def numbered_answer(response: Response) -> Answer | Reject:
-    """Give a response its id: an answer, or a reject if it is none."""
+def build_answer(response: Response) -> Answer | Reject:
+    """Build the answer of a response, or its reject."""
     key = answer_id(response.row.id, response.number)
     if response.failure:
         return response.reject(key)

@@ -2,7 +2,7 @@
 
 Every sample of every constraint gives one verifier or one reject. A reply has to hold a JSON object with
 code that compiles and defines one function `evaluate`. A case needs a text and a boolean, in any spelling;
-others are dropped and counted. A function without a case stays, as in the authors' code: it is held against
+others are dropped and counted. A function without a case stays, as in the authors' code: it is tested on
 the cases of the others. Cases without a function are lost with it. Nothing runs here. Source: Dong et al.
 2024 (AutoIF), arXiv:2406.13542.
 """
@@ -40,7 +40,7 @@ class Verifier(NamedTuple):
 
 
 class VerifierReply(NamedTuple):
-    """What a reply holds. dropped: why each case that is none was dropped."""
+    """The content of a reply. dropped: why each invalid case was dropped."""
 
     code: str
     cases: list[Case]
@@ -48,7 +48,7 @@ class VerifierReply(NamedTuple):
 
 
 class VerifierResult(NamedTuple):
-    """What came of one reply: a verifier or a reject, and why cases were dropped."""
+    """The result of one reply: a verifier or a reject, and why cases were dropped."""
 
     made: Verifier | Reject
     dropped: list[str]
@@ -61,7 +61,7 @@ class UnreadableVerifier(Exception):
 def request_verifiers(
     constraints: Mapping[str, str], model: Model, params: Verifiers, seed: int
 ) -> Iterator[VerifierResult]:
-    """Have verifiers written for each constraint, so many samples each, in any order.
+    """Have `count` verifiers written for each constraint, in any order.
 
     constraints: text by id. A sample has a seed of its own, so that more of them ask only for the new ones.
     """
@@ -74,10 +74,10 @@ def request_verifiers(
                 yield Request(f"{identity}-{number}", "verifier", (message,), sampling)
 
     for reply in model.generate(requests()):
-        yield _result(reply)
+        yield _build_result(reply)
 
 
-def _result(reply: Reply) -> VerifierResult:
+def _build_result(reply: Reply) -> VerifierResult:
     if reason := failures.find_reply_failure(reply):
         return VerifierResult(Reject(reply.key, reason, "", reply.error or reply.kept), [])
     try:
@@ -97,19 +97,21 @@ def read_verifier_reply(text: str) -> VerifierReply:
     """
     # Of an object that cannot be read there may be cases left.
     found = [
-        each for each in json_repairs.find_json_objects(text) if _value(each, (*_CODE, "cases")) is not None
+        each
+        for each in json_repairs.find_json_objects(text)
+        if _find_value(each, (*_CODE, "cases")) is not None
     ]
     if not found:
         raise UnreadableVerifier("unparsed")
     for each in found:
-        written = _value(each, _CODE)
+        written = _find_value(each, _CODE)
         if isinstance(written, str) and written.strip():
-            code, escaped_twice = _function(written)
-            return _with_cases(code, _value(each, ("cases",)), escaped_twice)
+            code, escaped_twice = _extract_function(written)
+            return _build_reply(code, _find_value(each, ("cases",)), escaped_twice)
     raise UnreadableVerifier("no function")
 
 
-def _function(written: str) -> tuple[str, bool]:
+def _extract_function(written: str) -> tuple[str, bool]:
     """The code as it compiles, and whether a level of escapes had to be taken off it."""
     if len(written) > json_repairs.LONGEST_CODE:
         raise UnreadableVerifier("too long")
@@ -123,31 +125,31 @@ def _function(written: str) -> tuple[str, bool]:
     return code.strip("\r\n"), "\n" in code.strip() and "\n" not in written.strip()
 
 
-def _with_cases(code: str, cases: object, escaped_twice: bool) -> VerifierReply:
+def _build_reply(code: str, cases: object, escaped_twice: bool) -> VerifierReply:
     read: list[Case] = []
     dropped: list[str] = []
     for each in cases if isinstance(cases, list) else []:
-        case = _case(each)
+        case = _parse_case(each)
         if isinstance(case, str):
             dropped.append(case)
         else:
             read.append(
-                case._replace(input=json_repairs.take_off_escapes(case.input)) if escaped_twice else case
+                case._replace(input=json_repairs.unescape_once(case.input)) if escaped_twice else case
             )
     return VerifierReply(code, read, dropped)
 
 
-def _case(found: object) -> Case | str:
-    """A case, or why it is none."""
+def _parse_case(found: object) -> Case | str:
+    """Parse a case, or return why it is invalid."""
     if not isinstance(found, dict):
         return "no case"
-    answer, expected = _value(found, _INPUT), booleans.read_boolean(_value(found, _OUTPUT))
+    answer, expected = _find_value(found, _INPUT), booleans.read_boolean(_find_value(found, _OUTPUT))
     if not isinstance(answer, str) or not _is_text(answer):
         return "no text as input"
     return "no boolean as output" if expected is None else Case(answer, expected)
 
 
-def _value(found: Mapping[str, object], names: Iterable[str]) -> object:
+def _find_value(found: Mapping[str, object], names: Iterable[str]) -> object:
     """The value of the first of some names, in capitals or not."""
     folded = {key.casefold(): value for key, value in found.items()}
     return next((folded[name] for name in names if name in folded), None)
@@ -158,7 +160,7 @@ def _is_text(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def verifier_figures(results: Iterable[VerifierResult]) -> dict[str, Any]:
+def verifier_metrics(results: Iterable[VerifierResult]) -> dict[str, Any]:
     """Count cases: {"cases": 30, "dropped_cases": {"no boolean as output": 2}, "without_cases": 1}.
 
     without_cases: verifiers that have none left.

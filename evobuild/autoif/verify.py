@@ -63,18 +63,18 @@ def count_runs(rows: Path, answers: ByRow, functions: Mapping[str, Sequence[Func
         if unknown.height:
             row, operation = unknown.row(0)
             raise BadInput(f"row {row}: its constraint, of '{operation}', is none of those verified")
-        answered = some.join(answers.of(some), left_on="id", right_on="row", how="semi")
+        answered = some.join(answers.read_for_rows(some), left_on="id", right_on="row", how="semi")
         runs += sum(len(functions[operation]) for operation in answered["operation"])
     return runs
 
 
-def answered_rows(
+def read_answered_rows(
     rows: Path, answers: ByRow, functions: Mapping[str, Sequence[Function]]
 ) -> Iterator[AnsweredRow]:
     """Go through the rows of a table that were answered. answers: with number and answer."""
     for some in _row_batches(rows):
         operations = dict(some.iter_rows())
-        ordered = answers.of(some).select("id", "row", "number", "answer").sort("row", "number")
+        ordered = answers.read_for_rows(some).select("id", "row", "number", "answer").sort("row", "number")
         for row, given in groupby(starmap(Answer, ordered.iter_rows()), key=lambda answer: answer.row):
             yield AnsweredRow(row, functions[operations[row]], tuple(given))
 
@@ -103,7 +103,7 @@ def check_answers(
     for outcome in metered(outcomes, "sandbox", "functions", runs):
         key, _, number = outcome.key.partition("/")
         row, verdicts = running[key]
-        verdicts[int(number)] = _verdicts(outcome)
+        verdicts[int(number)] = _read_verdicts(outcome)
         if len(verdicts) == len(row.functions):
             del running[key]
             columns = [column for _, column in sorted(verdicts.items())]
@@ -112,7 +112,7 @@ def check_answers(
                 yield answer, Check(answer.id, key, accuracy, of_answer)
 
 
-def _verdicts(outcome: Outcome) -> list[str]:
+def _read_verdicts(outcome: Outcome) -> list[str]:
     """What a function says of each case: true, false, or why it says neither."""
     found = (booleans.read_case_verdict(answer) for answer in outcome.answers)
     return [each if isinstance(each, str) else VERDICTS[each] for each in found]
@@ -126,7 +126,7 @@ def reject_answer(answer: Answer, check: Check, bound: str) -> Reject | None:
     return Reject(check.id, reason, ", ".join(check.verdicts), answer.answer)
 
 
-def missing_verdicts(check: Check) -> Iterator[str]:
+def list_missing_verdicts(check: Check) -> Iterator[str]:
     """Give the kind of each verdict that a function did not give."""
     given = VERDICTS.values()
     return (verdict.partition(":")[0] for verdict in check.verdicts if verdict not in given)

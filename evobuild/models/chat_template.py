@@ -85,13 +85,15 @@ class ChatTemplate:
 
     def _behind(self, request: Request, continuation: str) -> Scored:
         if request.raw is not None:
-            return self._continuations.after_text(request.raw, continuation)
+            return self._continuations.encode_after_text(request.raw, continuation)
         self._check_template(request)
         try:
             if request.scored_as == "turn":
-                return self._continuations.after_chat(request.messages, continuation)
+                return self._continuations.encode_after_chat(request.messages, continuation)
             messages = [message._asdict() for message in request.messages]
-            return self._continuations.after_text(self._rendered(messages, request.reasoning), continuation)
+            return self._continuations.encode_after_text(
+                self._rendered(messages, request.reasoning), continuation
+            )
         except REFUSALS as error:
             raise RefusedPrompt(f"refused by the chat template: {_line(error)}") from error
 

@@ -55,7 +55,7 @@ def _weights(model: ChatModel) -> Weights:
 
 
 def _context(model: ChatModel) -> int:
-    most = checkpoints.context_length(_weights(model))
+    most = checkpoints.read_context_length(_weights(model))
     if model.max_length > most:
         raise UserError(f"the model '{model}' takes {most} tokens; lower its max_length")
     return model.max_length or most
@@ -246,7 +246,7 @@ class TransformersEngine:
         ]
 
     def _config(self, steps: int) -> Any:
-        return checkpoints.transformers_library().GenerationConfig(
+        return checkpoints.import_transformers().GenerationConfig(
             do_sample=False, use_cache=True, max_new_tokens=steps, pad_token_id=self._pad
         )
 

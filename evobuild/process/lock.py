@@ -44,7 +44,7 @@ def check_stage(name: str, libraries: Iterable[str]) -> None:
     found = [] if locked["stages"].get(name) == sources.digest(f"stages.{name}") else ["code"]
     sources.keep()
     for library in libraries:
-        version = installed_version(library)
+        version = read_installed_version(library)
         if version not in (None, locked["libraries"].get(library)):
             found.append(f"{library} {version} where the lock has {locked['libraries'].get(library)}")
     if found:
@@ -56,7 +56,7 @@ def stage_sources() -> Sources:
     return Sources(Path.cwd(), repository_root() / ".evobuild" / "imports.json")
 
 
-def installed_version(library: str) -> str | None:
+def read_installed_version(library: str) -> str | None:
     """Give a library's version, "2.13.0" of 2.13.0+cpu; None if it is not installed."""
     try:
         return metadata.version(library).partition("+")[0]

@@ -39,7 +39,7 @@ __all__ = [
 def run_jobs(
     jobs: Iterable[Job], limits: Limits, isolation: Isolation | None = None, at_once: int | None = None
 ) -> Iterator[Outcome]:
-    """Call each job's function with each of its cases and give what came of it, in any order.
+    """Call each job's function with each of its cases and yield the outcomes, in any order.
 
     isolation: null is the best of this machine. at_once: sandboxes; null is one for each core.
 
@@ -53,7 +53,7 @@ def run_jobs(
 def run_exams(
     exams: Iterable[Exam], limits: Limits, isolation: Isolation | None = None, at_once: int | None = None
 ) -> Iterator[Verdict]:
-    """Hold each program against its tests and say whether it passed, in any order.
+    """Test each program and yield the verdicts, in any order.
 
     limits are those of the program's sandbox and of the tests', each; otherwise as `run_jobs`.
     """

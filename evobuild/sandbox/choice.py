@@ -28,9 +28,9 @@ READY = b'["ready"]\n["loaded"]\n'
 
 
 def best_isolation(limits: Limits) -> Isolation:
-    """Give the best isolation of this machine.
+    """Return the best isolation of this machine.
 
-    Raises UserError, saying what to install or to switch off, if there is none and a weaker one is
+    Raises UserError, with what to install or to disable, if there is no isolation and a weaker one is
     not allowed.
     """
     if sys.platform != "linux":
@@ -70,7 +70,7 @@ def _announce(isolation: Isolation, failed: str) -> None:
 
 
 def usable_isolations() -> tuple[Isolation, ...]:
-    """Give every isolation that works here, the best first."""
+    """List every isolation that works here, the best first."""
     return tuple(isolation for isolation, reason in try_isolations() if not reason)
 
 
@@ -83,7 +83,7 @@ def try_isolations() -> tuple[tuple[Isolation, str], ...]:
 
 
 def _failure(isolation: Isolation) -> str:
-    """Say why an isolation does not work here; '' if it does."""
+    """Return why an isolation does not work here; '' if it does."""
     read, write = open_channel()
     try:
         with os.fdopen(read, "rb") as answers:
@@ -98,11 +98,11 @@ def _failure(isolation: Isolation) -> str:
         return str(error).splitlines()[0]
     if found.startswith(READY):
         return ""
-    return _said(isolation) or "a process does not start in it"
+    return _bubblewrap_error(isolation) or "a process does not start in it"
 
 
-def _said(isolation: Isolation) -> str:
-    """What bubblewrap says when it is asked for the same without the project's code."""
+def _bubblewrap_error(isolation: Isolation) -> str:
+    """Return bubblewrap's own error for the same request without the project's code."""
     if isolation.name != "bubblewrap":
         return ""
     command = [*bubblewrap_command(), "--", str(sandbox_interpreter().executable), "--version"]

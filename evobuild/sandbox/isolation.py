@@ -100,7 +100,7 @@ class Isolation:
         with contextlib.ExitStack() as stack:
             if self.name == "bubblewrap":
                 command = [*bubblewrap_command(), "--", *command]
-            return self._process(command, stack.enter_context(_sealed(payload)), answers, kept)
+            return self._process(command, stack.enter_context(_seal(payload)), answers, kept)
 
     def _process(
         self, command: list[str], stdin: int, stdout: int, kept: list[int]
@@ -132,7 +132,7 @@ class Isolation:
 
 @cache
 def _parts(main: Main) -> list[tuple[str, object]]:
-    """The code that runs inside, in the order it is needed: the one with `main` last."""
+    """Return the code that runs inside, in order of use: the module with `main` last."""
     modules = [values, confine, steady, runner, *([lines, examiner] if main == "examiner" else [])]
     return [
         (module.__name__, compile(inspect.getsource(module), f"{module.__name__}.py", "exec"))
@@ -141,8 +141,8 @@ def _parts(main: Main) -> list[tuple[str, object]]:
 
 
 @contextlib.contextmanager
-def _sealed(data: bytes) -> Iterator[int]:
-    """A descriptor to read data from, which nobody who has it can change."""
+def _seal(data: bytes) -> Iterator[int]:
+    """Return a descriptor to read data from, which no holder can change."""
     descriptor = os.memfd_create("sandbox", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         with open(descriptor, "wb", closefd=False) as file:
@@ -170,7 +170,7 @@ def bubblewrap_command() -> tuple[str, ...]:
     command += ["--hostname", "sandbox"]
     for variable, value in python.environment().items():
         command += ["--setenv", variable, value]
-    # Before what may lie below it: a Python in /tmp is to be seen.
+    # Mount /tmp first: a Python below it has to stay visible.
     command += ["--size", "65536", "--tmpfs", "/tmp", "--chdir", "/tmp", "--ro-bind", library, library]
     for name in HIDDEN:
         if (folder := python.standard_library / name).exists():
@@ -182,7 +182,7 @@ def bubblewrap_command() -> tuple[str, ...]:
 
 @cache
 def _ruleset() -> int:
-    """A descriptor of Landlock rules: nothing but to read the standard library and its libraries.
+    """Return a descriptor of Landlock rules: only reading the standard library and its libraries.
 
     A process that takes the rules on is bound by a copy of them; none ever gets to change this one.
     """

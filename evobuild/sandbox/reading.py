@@ -88,12 +88,12 @@ def prepare_exam(exam: Exam, limits: Limits, isolation: Isolation) -> Run[Verdic
 
 def read_outcome(job: Job, isolation: Isolation, ending: Ending) -> Outcome:
     """Read the answers of a job."""
-    answers, end = _answers(len(job.cases), _measured(ending, isolation))
+    answers, end = _answers(len(job.cases), _find_code_ending(ending, isolation))
     return Outcome(job.key, tuple(answers), end.error, end.detail, isolation.name)
 
 
-def _measured(ending: Ending, isolation: Isolation) -> Ending:
-    """The ending of the process that ran the code, which in bubblewrap another has watched."""
+def _find_code_ending(ending: Ending, isolation: Isolation) -> Ending:
+    """Return the ending of the process that ran the code; in bubblewrap, another process watched it."""
     if isolation.name != "bubblewrap" or ending.over:
         return ending
     size = len(STATUS % 0)
@@ -128,7 +128,7 @@ def _answers(cases: int, ending: Ending) -> tuple[list[Answer], Answer]:
 
 def read_verdict(exam: Exam, isolation: Isolation, ending: Ending) -> Verdict:
     """Read the verdict of an exam."""
-    ending = _measured(ending, isolation)
+    ending = _find_code_ending(ending, isolation)
     if ending.answers == READY + PASSED and ending.over is None:
         return Verdict(exam.key, True, None, "", isolation.name)
     lines = None if ending.over == "garbled" else _lines(ending, most=1)
@@ -140,7 +140,9 @@ def read_verdict(exam: Exam, isolation: Isolation, ending: Ending) -> Verdict:
 
 
 def _lines(ending: Ending, most: int) -> list[list[object]] | None:
-    """The lines after the one that says that the sandbox is ready; None if they are more, or one is none."""
+    """Return the lines after the one that reports the sandbox as ready; None if there are more, or one is
+    invalid.
+    """
     written = ending.answers.removeprefix(READY)
     *lines, rest = written.split(b"\n", most + 1)
     if len(lines) > most or (rest and ending.over is None):
@@ -169,12 +171,12 @@ def _failure(line: list[object], kinds: tuple[str, ...]) -> Answer:
 
 
 def _text(name: str) -> str:
-    """A name that the code chose, as text that can be stored and shown, and no more of it than a name has."""
+    """Convert a name that the code chose to text that can be stored and shown, truncated."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name[:200])
 
 
 def _why(ending: Ending) -> Answer:
-    """Why there are no more answers."""
+    """Return why there are no more answers."""
     if ending.over:
         return Answer(error=cast(Kind, ending.over))
     if ending.status >= 0:

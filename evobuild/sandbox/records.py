@@ -49,7 +49,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one case: `value` if `error` is None."""
+    """The outcome of one case: `value` if `error` is None."""
 
     value: Plain = None
     error: Kind | None = None
@@ -58,7 +58,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: an answer for each case, in their order.
+    """The outcome of a job: an answer for each case, in their order.
 
     error: what ended the process early, before some case was answered; else None.
     isolation: bubblewrap, landlock or none.

@@ -68,7 +68,7 @@ class Run(Generic[Made]):
 
 
 def run_all(runs: Iterator[Run[Made]], limits: Limits, at_once: int) -> Iterator[Made]:
-    """Give the result of every run as it ends, in any order.
+    """Yield the result of every run as it ends, in any order.
 
     Raises UserError if a sandbox does not start; then, and if it is closed, all runs are killed.
     """
@@ -82,7 +82,7 @@ def run_all(runs: Iterator[Run[Made]], limits: Limits, at_once: int) -> Iterator
                 if not running:
                     return
                 _read(running, selector, limits)
-                for run in [run for run in running if _over(run, limits)]:
+                for run in [run for run in running if _is_over(run, limits)]:
                     ending = _end(run, selector, limits)
                     if run.ready:
                         running.remove(run)
@@ -138,27 +138,27 @@ def _read(running: list[Run[Made]], selector: selectors.BaseSelector, limits: Li
             run.deadline = time.monotonic() + limits.seconds
 
 
-def _over(run: Run[Made], limits: Limits) -> bool:
+def _is_over(run: Run[Made], limits: Limits) -> bool:
     if run.broken or time.monotonic() >= run.deadline or len(run.answers) > limits.output:
         return True
-    return run.closed and _exited(run.processes[0])
+    return run.closed and _has_exited(run.processes[0])
 
 
-def _exited(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process has ended; it is not waited for, so that its number stays taken."""
+def _has_exited(process: subprocess.Popen[bytes]) -> bool:
+    """Return whether a process has ended; it is not waited for, so that its number stays reserved."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _end(run: Run[Made], selector: selectors.BaseSelector, limits: Limits) -> Ending:
-    """Kill whatever there still is, wait for it, and say how it ended."""
+    """Kill remaining processes, wait for them, and return how the run ended."""
     over = None
     if run.broken:
         over = "garbled"
     elif len(run.answers) > limits.output:
         over = "output"
-    elif not _exited(run.processes[0]):
+    elif not _has_exited(run.processes[0]):
         over = "time"
-    statuses = [_killed(process) for process in run.processes]
+    statuses = [_kill_all(process) for process in run.processes]
     if not run.closed:
         selector.unregister(run.descriptor)
         _drain(run)
@@ -166,8 +166,8 @@ def _end(run: Run[Made], selector: selectors.BaseSelector, limits: Limits) -> En
     return Ending(bytes(run.answers), over, statuses[0])
 
 
-def _killed(process: subprocess.Popen[bytes]) -> int:
-    """Kill a process with all that is inside it, and wait until nothing of it is left; give its status.
+def _kill_all(process: subprocess.Popen[bytes]) -> int:
+    """Kill a process with all its descendants, wait until none is left, and return its status.
 
     bubblewrap ends by itself once its child, the first process inside, is gone and with it all others.
     Killed before it, it would leave that child for some other process to wait for.
@@ -206,7 +206,7 @@ def _kill_child(process: int, child: int) -> bool:
 
 
 def _drain(run: Run[Made]) -> None:
-    """Read until no process has the other end any more: then none is left."""
+    """Read until no process holds the other end: then all have ended."""
     until = time.monotonic() + SURVIVES
     while (left := until - time.monotonic()) > 0:
         try:

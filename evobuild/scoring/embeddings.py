@@ -160,7 +160,7 @@ def load_embedder(weights: Weights) -> Measure[str, tuple[str, Vectors]]:
 
 def _sentence_transformer(weights: Weights) -> Any:
     torch, library = require("torch", EXTRA), require("sentence_transformers", EXTRA)
-    checkpoints.transformers_library()
+    checkpoints.import_transformers()
     name, revision = sources.weights_source(weights)
     try:
         return library.SentenceTransformer(
@@ -168,7 +168,7 @@ def _sentence_transformer(weights: Weights) -> Any:
             revision=revision,
             device="cuda" if torch.cuda.is_available() else "cpu",
             trust_remote_code=False,
-            model_kwargs={"use_safetensors": checkpoints.only_safetensors(weights)},
+            model_kwargs={"use_safetensors": checkpoints.safetensors_option(weights)},
         )
     except (OSError, ValueError, KeyError, RuntimeError, UnpicklingError) as error:
         reason = " ".join(str(error).split())[:200]

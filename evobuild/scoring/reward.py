@@ -168,7 +168,7 @@ def load_rewarder(model: Weights, params: RewardParams) -> Measure[Keyed, tuple[
     """
     torch: Any = require("torch", "train")
     tokenizer = checkpoints.load_tokenizer(model)
-    limit = min(params.max_length, checkpoints.context_length(model))
+    limit = min(params.max_length, checkpoints.read_context_length(model))
     network = cache(partial(_load_network, model, params))
 
     def measure(given: list[Keyed]) -> Iterator[tuple[bytes, MeasuredReward]]:

@@ -115,7 +115,7 @@ def load_scorer(model: Weights, params: ScoreParams) -> Measure[Instruction, tup
 
     tokenizer = checkpoints.load_tokenizer(model)
     reader = Reader(checkpoints.load_causal_lm(model, params.dtype, model.adapter))
-    limit = min(params.max_length, checkpoints.context_length(model))
+    limit = min(params.max_length, checkpoints.read_context_length(model))
 
     def measure(rows: list[Instruction]) -> Iterator[tuple[str, bytes]]:
         pairs: list[Pair] = []

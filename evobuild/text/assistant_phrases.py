@@ -1,7 +1,7 @@
 """What assistants say around an instruction that they rewrote, and what they say in its place.
 
 Only wordings that speak of the rewriting, offer more, refuse or announce an answer count, and only at
-their place: a lead-in comes first, a remark or an offer last. "Here is a table; sort it" is none.
+their place: a lead-in comes first, a remark or an offer last. "Here is a table; sort it" does not match.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ def _one_of(*wordings: str) -> str:
     return f"(?:{'|'.join(wordings)})"
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.replace("'", "['’]"), re.IGNORECASE)
 
 
@@ -37,7 +37,7 @@ _ABROAD = _one_of(
     "reescrit|reformulad|réécrit|reformulé|umgeschrieben|überarbeitet|umformuliert|riscritt|переписанн",
     "(?:改写|重写|修改|改进)后的|書き(?:換え|直し)た",
 )
-_LEAD_IN = _compiled(
+_LEAD_IN = _compile(
     r"[*_#>\s]*+"
     + _one_of(
         rf"(?:{_AGREED})?{_HERE}\b[^\n:]{{0,40}}?\b{_REWRITTEN}[^\n:]{{0,80}}:",
@@ -48,7 +48,7 @@ _LEAD_IN = _compiled(
     )
     + r"(?:[*_]+(?=\s))?\s*"
 )
-_REMARK = _compiled(
+_REMARK = _compile(
     r"[*_(\s]*+"
     + _one_of(
         rf"(?:this|the) (?:{_REWRITTEN}|version\b|changes?\b|additions?\b|added\b)|in this version\b",
@@ -58,7 +58,7 @@ _REMARK = _compiled(
     )
 )
 _BREAK = re.compile(r"\n\s*\n|```[ \t]*\n")
-_OFFER = _compiled(
+_OFFER = _compile(
     r"[*_(\s]*+"
     + _one_of(
         r"(?:please )?let me know (?:if|whether|what|how) (?:you(?:'d| would| want| need| prefer)|i|any)\b",
@@ -67,7 +67,7 @@ _OFFER = _compiled(
         r"(?:should|shall) i (?:make it|revise|adjust|continue)\b",
     )
 )
-_OF_REWRITING = _compiled(
+_OF_REWRITING = _compile(
     r"[*_(\s]*+"
     + _one_of(
         rf"(?:{_AGREED})?{_I_DID}[^\n.]{{0,60}}\b(?:instruction|prompt|original)s?\b",
@@ -78,7 +78,7 @@ _OF_REWRITING = _compiled(
 _JOB = "rewrite|evolve|fulfill?|comply|assist|help|answer|provide|complete|continue|access|generate|create"
 _CANNOT = rf"i(?:'m| am)? (?:cannot|can't|can not|unable to|not able to|won't|will not) (?:{_JOB})\b"
 _NO_QUESTION = r"(?!(?s:.)*[?？][^\w?？]*+\Z)"
-_ANSWER = _compiled(
+_ANSWER = _compile(
     r"[*_\"\s]*+"
     + _one_of(
         rf"(?:{_AGREED})?here(?:'s| is) (?:the|your) (?:answer|solution|response|reply)"
@@ -111,10 +111,10 @@ def strip_assistant_phrases(text: str) -> str:
         text = text[lead.end() :]
         breaks = (cut.end() for cut in _BREAK.finditer(text))
         text = text[: next((cut for cut in breaks if _REMARK.match(text, cut)), None)].rstrip()
-    return _without_offers(text)
+    return _strip_offers(text)
 
 
-def _without_offers(text: str) -> str:
+def _strip_offers(text: str) -> str:
     last = text.rfind("\n") + 1
     if not last or not _OFFER.match(text, last):
         return text

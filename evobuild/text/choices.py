@@ -28,8 +28,8 @@ LAST_LINE = 40
 """Characters of a last line that may be a letter alone."""
 
 
-def stated_choice(text: str, letters: str) -> str | None:
-    """Read the letter that a reply chooses; None if it chooses none of these. letters: such as "ABCD"."""
+def find_stated_choice(text: str, letters: str) -> str | None:
+    """Parse the letter that a reply chooses; None without one of them. letters: such as "ABCD"."""
     found = [_letter(match) for match in _STATED.finditer(text)]
     stated = [each for each in found if each in letters]
     if stated:

@@ -1,7 +1,7 @@
 """What a text holds besides prose: code, tables and figures, and what of it another text lacks.
 
-Code is what stands in a fence, and lines that look like code; a table is lines of cells, with bars or
-as CSV. Figures are numbers, addresses and quoted texts. Names are none: an evolution may recast them.
+Code is the content of a fence, and lines that look like code; a table is lines of cells, with bars or
+as CSV. Figures are numbers, addresses and quoted texts. Names do not count: an evolution may change them.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _NUMERALS |= {
     for value, tens in enumerate(_TENS, start=2)
     for number, unit in enumerate(_SMALL[:9], start=1)
 }
-# Said of anything, and parts of other numbers: these can stand for a figure, but are none to be missed.
+# These words are common, and parts of other numbers: they may match a figure, but are never missing figures.
 _LOOSE = {"one": _NUMERALS.pop("one"), "hundred": "100", "thousand": "1000", "million": "1000000"}
 
 
@@ -70,14 +70,14 @@ class Part(NamedTuple):
 
 
 def split_content(text: str) -> list[Part]:
-    """Cut a text into prose, code and tables, in order; the fences themselves are left out."""
+    """Split a text into prose, code and tables, in order, without the fences."""
     grouped = groupby(_kinds(text.splitlines()), key=itemgetter(0))
     found = [Part(kind, tuple(line for _, line in lines)) for kind, lines in grouped]
     return [part for part in found if any(line.strip() for line in part.lines)]
 
 
 def extract_prose(text: str) -> str:
-    """Give what of a text is neither code nor a table."""
+    """Return the parts of a text that are neither code nor a table."""
     if "\n" not in text and "`" not in text and not _CODE.match(text):
         return text
     return _prose(split_content(text))
@@ -88,15 +88,15 @@ def _prose(parts: Iterable[Part]) -> str:
 
 
 def is_code(text: str) -> bool:
-    """Whether a text is code and nothing else."""
+    """Return whether a text is code and nothing else."""
     found = split_content(text)
     return bool(found) and all(part.kind == "code" for part in found)
 
 
 def _kinds(lines: list[str]) -> Iterator[tuple[Kind, str]]:
-    """Say of each line what it is, and leave out the fences."""
+    """Classify each line, and drop the fences."""
     fence = ""
-    separated = _separated(lines)
+    separated = _find_csv_lines(lines)
     kind: Kind = "prose"
     for number, line in enumerate(lines):
         if not line and not fence:
@@ -124,8 +124,8 @@ def _has_cells(line: str) -> bool:
     return line.count("|") > 1 or line.count("\t") > 1
 
 
-def _separated(lines: list[str]) -> set[int]:
-    """The numbers of the lines that are CSV: three or more with as many short cells, one of them a number."""
+def _find_csv_lines(lines: list[str]) -> set[int]:
+    """Return the numbers of CSV lines: at least three with equally many short cells, one of them a number."""
     found: set[int] = set()
     counts = [line.count(",") for line in lines]
     for commas, run in groupby(range(len(lines)), key=counts.__getitem__):
@@ -138,7 +138,7 @@ def _separated(lines: list[str]) -> set[int]:
 
 
 def find_missing_content(text: str, child: str) -> list[str]:
-    """Say which code, tables and figures of a text are not in another.
+    """List code, tables and figures of a text that are missing in another.
 
     A block is missing if less than half of its lines are there, whatever their space, case and, in a
     table, punctuation. Numbers are compared by value: 1,000 is 1000, and three is 3. The numbers of a
@@ -154,25 +154,25 @@ def find_missing_content(text: str, child: str) -> list[str]:
     for part in parts:
         if part.kind != "prose":
             lines = [line for line in part.lines if any(map(str.isalnum, line))]
-            kept = [_kept(part.kind, line, whole, said) for line in lines[:left]]
+            kept = [_keeps(part.kind, line, whole, said) for line in lines[:left]]
             left -= len(kept)
             if kept and sum(kept) * 2 < len(kept):
                 lost.append(f"{part.kind} of {len(lines)} lines: {part.lines[0].strip()[:40]}")
-    return [*lost, *_lost_figures(_prose(parts), child, said)][:MOST_LOST]
+    return [*lost, *_find_lost_figures(_prose(parts), child, said)][:MOST_LOST]
 
 
-def _kept(kind: Kind, line: str, whole: str, said: str) -> bool:
+def _keeps(kind: Kind, line: str, whole: str, said: str) -> bool:
     if kind == "code":
         return "".join(line.split()).casefold() in whole
     return _letters(line).casefold() in said
 
 
 def _letters(text: str) -> str:
-    """The letters and digits of a text."""
+    """Return the letters and digits of a text."""
     return "".join(split_alphanumerics(text))
 
 
-def _lost_figures(text: str, child: str, said: str) -> list[str]:
+def _find_lost_figures(text: str, child: str, said: str) -> list[str]:
     lost = []
     # A plain search spares most texts a slow one.
     if any(mark in text for mark in ("://", "www.", "@")):
@@ -189,12 +189,12 @@ def _lost_figures(text: str, child: str, said: str) -> list[str]:
 
 
 def _distinct(found: Iterable[str]) -> list[str]:
-    """Each once, the first ones: what there is more of is not looked for."""
+    """Return the distinct items, the first ones only, to bound the time."""
     return list(islice(dict.fromkeys(found), MOST_SOUGHT))
 
 
 def read_numbers(text: str) -> set[str]:
-    """Read the values of the numbers in a text, in digits, those in English words too."""
+    """Parse the values of numbers in a text, in digits and in English words."""
     text = compose(text)
     found = {_value(number) for number in _NUMBER.findall(_BULLET.sub("", text))}
     return found | {_NUMERALS[word] for word in _NUMERAL.findall(text.casefold()) if word in _NUMERALS}

@@ -13,14 +13,14 @@ import re
 import warnings
 from collections.abc import Iterator
 
-from evobuild.text.json_replies import MOST_TRIES, allowed_readings, read_in_vain
+from evobuild.text.json_replies import MOST_TRIES, count_wasted, reading_budget
 
 LONGEST_CODE = 10_000
 """Characters of code that is parsed: a parser of Python takes seconds for a megabyte."""
 
 _DECODER = json.JSONDecoder(strict=False)
 _WORDS = {"True": "true", "False": "false", "None": "null"}
-# Whole strings, unless the text ends within one: what stands in them is no brace and no word.
+# Whole strings, unless the text ends within one: braces and words inside strings do not count.
 _STRING = r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)'
 _STRING_OR_BRACE = re.compile(rf"{_STRING}|[{{}}]", re.DOTALL)
 _STRING_OR_WORD = re.compile(rf"{_STRING}|\b(?:{'|'.join(_WORDS)})\b", re.DOTALL)
@@ -36,8 +36,8 @@ _BREAK_IN_CODE = re.compile(
 
 
 def find_json_objects(text: str) -> Iterator[dict[str, object]]:
-    """Go through the JSON objects of a text, in order, without those within others."""
-    end, left = 0, allowed_readings(text)
+    """Yield the JSON objects of a text, in order, without nested ones."""
+    end, left = 0, reading_budget(text)
     for _ in range(MOST_TRIES):
         start = text.find("{", end)
         if start < 0 or left < 0:
@@ -46,21 +46,23 @@ def find_json_objects(text: str) -> Iterator[dict[str, object]]:
             value, end = _DECODER.raw_decode(text, start)
         # ValueError: a number of thousands of digits. RecursionError: thousands of braces in one another.
         except (ValueError, RecursionError) as error:
-            value, end, lost = _mended_object(text, start, error)
+            value, end, lost = _repair_object(text, start, error)
             left -= lost
         if isinstance(value, dict):
             yield value
 
 
-def _mended_object(text: str, start: int, error: Exception) -> tuple[object, int, int]:
-    """The object at a place where JSON stopped, or None, where to go on, and characters read in vain."""
+def _repair_object(text: str, start: int, error: Exception) -> tuple[object, int, int]:
+    """Return the object where JSON parsing stopped, or None; the position to continue; and wasted
+    characters.
+    """
     if not _can_be_mended(text, error):
-        return None, start + 1, read_in_vain(text, start, error)
-    end = _end_of_object(text, start)
+        return None, start + 1, count_wasted(text, start, error)
+    end = _find_object_end(text, start)
     if end is None:
         return None, start + 1, len(text) - start
     try:
-        return _DECODER.decode(_STRING_OR_WORD.sub(_mended, text[start:end])), end, 0
+        return _DECODER.decode(_STRING_OR_WORD.sub(_repair_token, text[start:end])), end, 0
     except (ValueError, RecursionError):
         return None, start + 1, end - start
 
@@ -72,8 +74,8 @@ def _can_be_mended(text: str, error: Exception) -> bool:
     return is_word or error.msg.startswith("Invalid \\")
 
 
-def _end_of_object(text: str, start: int) -> int | None:
-    """Where the brace closes that opens at a place; None if it does not."""
+def _find_object_end(text: str, start: int) -> int | None:
+    """Find the brace that closes the one at a position; None without it."""
     depth = 0
     for found in _STRING_OR_BRACE.finditer(text, start):
         depth += {"{": 1, "}": -1}.get(found[0], 0)
@@ -82,8 +84,8 @@ def _end_of_object(text: str, start: int) -> int | None:
     return None
 
 
-def _mended(found: re.Match[str]) -> str:
-    """A string with a backslash more before each that JSON does not know, or a word as JSON spells it."""
+def _repair_token(found: re.Match[str]) -> str:
+    """Escape the backslashes that JSON does not know in a string, or spell a word as JSON does."""
     if found[0] in _WORDS:
         return _WORDS[found[0]]
     if "\\" not in found[0]:
@@ -92,7 +94,7 @@ def _mended(found: re.Match[str]) -> str:
 
 
 def parse_code(text: str) -> ast.Module | None:
-    """Parse code, None if it does not compile or is too long."""
+    """Parse code; None if it does not compile or is too long."""
     if len(text) > LONGEST_CODE:
         return None
     try:
@@ -106,21 +108,21 @@ def parse_code(text: str) -> ast.Module | None:
 
 
 def find_compiling_code(text: str) -> tuple[str, ast.Module] | None:
-    """Give the first reading of some code that compiles, and it parsed; None if none does.
+    """Return the first reading of code that compiles, with its syntax tree; None without any.
 
     Tried are the code as it is, without its fence, with one level of escapes less, in quotes alone, in all
     of it, and between its strings.
     """
-    bare = _without_fence(text)
+    bare = _strip_fence(text)
     between = _BREAK_IN_CODE.sub(lambda found: found[1] or "\n", bare)
-    readings = (bare, bare.replace(r"\'", "'"), take_off_escapes(bare), between)
+    readings = (bare, bare.replace(r"\'", "'"), unescape_once(bare), between)
     for candidate in dict.fromkeys(readings):
         if (tree := parse_code(candidate)) and tree.body:
             return candidate, tree
     return None
 
 
-def _without_fence(text: str) -> str:
+def _strip_fence(text: str) -> str:
     stripped = text.strip()
     opening = _FENCE.match(stripped)
     if not opening or not stripped.endswith("```") or len(stripped) < opening.end() + 3:
@@ -128,6 +130,6 @@ def _without_fence(text: str) -> str:
     return stripped[opening.end() : -3].rstrip(" \t").removesuffix("\n")
 
 
-def take_off_escapes(text: str) -> str:
-    """Take one level of escapes off."""
+def unescape_once(text: str) -> str:
+    """Remove one level of escapes."""
     return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], text)

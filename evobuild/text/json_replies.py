@@ -1,6 +1,6 @@
-"""JSON that stands in a reply: the whole of it, in a fence, or among words.
+"""Find JSON in a reply: the whole reply, in a fence, or between words.
 
-What is almost JSON (a comma too many, single quotes, NaN) is none: nothing is guessed.
+What is almost JSON (an extra comma, single quotes, NaN) is not repaired: nothing is guessed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ LEAST = 10_000
 """Characters that may be read in vain in any case."""
 
 
-def allowed_readings(text: str) -> int:
-    """How many characters of a text may be read in vain."""
+def reading_budget(text: str) -> int:
+    """Return how many characters of a text may be parsed without result, to bound the time."""
     return max(LEAST, READINGS * len(text))
 
 
-def read_in_vain(text: str, start: int, error: Exception) -> int:
-    """How many characters were read from a place on until an error; all the rest where it does not tell."""
+def count_wasted(text: str, start: int, error: Exception) -> int:
+    """Count the characters parsed from a position until an error; all the rest if the error does not say."""
     if isinstance(error, json.JSONDecodeError) and not error.msg.startswith("Unterminated"):
         return error.pos - start
     return len(text) - start
@@ -37,11 +37,11 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def find_json_values(text: str) -> Iterator[object]:
-    """Go through the objects and arrays of a text, in order, without those within others.
+    """Yield the objects and arrays of a text, in order, without nested ones.
 
     Instance: 'So: {"a": [1]} and [2]' -> {"a": [1]}, then [2].
     """
-    end, left = 0, allowed_readings(text)
+    end, left = 0, reading_budget(text)
     for _ in range(MOST_TRIES):
         starts = [start for start in (text.find("{", end), text.find("[", end)) if start >= 0]
         if not starts or left < 0:
@@ -51,7 +51,7 @@ def find_json_values(text: str) -> Iterator[object]:
             value, end = _DECODER.raw_decode(text, start)
         # RecursionError: thousands of brackets within one another.
         except (ValueError, RecursionError) as error:
-            left -= read_in_vain(text, start, error)
+            left -= count_wasted(text, start, error)
             end = start + 1
         else:
             yield value

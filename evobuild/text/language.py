@@ -1,6 +1,6 @@
-"""In which language a text is, and whether in another than the one it came of, as far as that can be told.
+"""Detect the language of a text, and whether a child's language differs from its parent's.
 
-Languages are told by py3langid, offline and without chance. Only prose counts, not code, tables, quoted
+py3langid detects languages, offline and deterministically. Only prose counts, not code, tables, quoted
 texts and addresses, and only what the parent does not hold word for word. Whatever could be in the same
 language, or mixes both as a task of translation does, is no change.
 """
@@ -54,7 +54,7 @@ _END = re.compile(r"[.!?:;\n。！？：；]+\s*")
 
 
 def detect_language_change(parent: str, child: str) -> tuple[str, str] | None:
-    """Name the languages of a parent and of a child in another one; None if it is the same or may be.
+    """Return the languages of a parent and of a child, if they surely differ; else None.
 
     Instance: ("Nombra tres ríos.", "Name three rivers in Africa.") -> ("Spanish", "English").
     """
@@ -67,23 +67,23 @@ def detect_language_change(parent: str, child: str) -> tuple[str, str] | None:
 
 
 def detect_language(text: str) -> str | None:
-    """Give the code of the language that a text is in; None if it does not tell, as where it has no words.
+    """Return the language code of a text; None if it cannot be detected, as without words.
 
     Instance: "Nombra tres ríos de España y di dónde nacen." -> "es".
     """
     if _is_english(text):
         return "en"
     prose = ". ".join(_sentences(text))
-    if not _tells_enough(prose):
+    if not _is_long_enough(prose):
         return None
     found, probability = _guess(prose)
     return found if probability >= SURE else None
 
 
 def _compare_languages(old: Sequence[str], new: Sequence[str]) -> tuple[str, str] | None:
-    """Name the languages of the sentences of a parent, and of those that its child adds, if they differ."""
+    """Return the languages of a parent's sentences, and of those that its child adds, if they differ."""
     before, after = ". ".join(old), ". ".join(new)
-    if not _tells(before) or not _tells_enough(after):
+    if not _has_enough_words(before) or not _is_long_enough(after):
         return None
     (was, _), (became, probability) = _guess(before), _guess(after)
     if was == became or probability < SURE:
@@ -98,19 +98,19 @@ def _sentences(text: str) -> list[str]:
     return [sentence for each in found if (sentence := each.strip())]
 
 
-def _tells(text: str) -> bool:
-    """Whether there are words enough; a few letters tell if they are not of the alphabet of most names."""
+def _has_enough_words(text: str) -> bool:
+    """Return whether a text has enough words; few letters suffice outside the Latin alphabet."""
     words = split_letter_runs(text)
     return len(words) > 1 or not "".join(words).isascii()
 
 
-def _tells_enough(text: str) -> bool:
-    """Whether a text is long enough for its likeliest language to be taken for its own."""
-    return _tells(text) and len(text.encode(errors="replace")) >= SHORT
+def _is_long_enough(text: str) -> bool:
+    """Return whether a text is long enough to trust its likeliest language."""
+    return _has_enough_words(text) and len(text.encode(errors="replace")) >= SHORT
 
 
 def _may_be_in(language: str, texts: Iterable[str]) -> bool:
-    """Whether any text, a whole or one of its sentences, may be in a language.
+    """Return whether any text, whole or one of its sentences, may be in a language.
 
     By the sentence, too, as one who asks for a translation writes in two languages.
     """
@@ -126,7 +126,11 @@ def _guess(text: str) -> tuple[str, float]:
 
 
 def _likely(text: str) -> set[str]:
-    return {language for language, p in _identifier().rank(text) if p >= POSSIBLE} if _tells(text) else set()
+    return (
+        {language for language, p in _identifier().rank(text) if p >= POSSIBLE}
+        if _has_enough_words(text)
+        else set()
+    )
 
 
 @cache

@@ -2,7 +2,7 @@
 
 Two texts are near-duplicates if the Jaccard similarity of their sets of adjacent word pairs is at
 least a threshold; groups are closed under that relation as far as the hash tables propose pairs. A text
-more then joins groups and parts none, wherever it stands, but in a bucket of more than ALL_PAIRS texts.
+more then joins groups and splits none, at any position, except in a bucket of more than ALL_PAIRS texts.
 Words are case-folded; scripts without spaces count by character.
 
 Texts come one after the other, and none stays in memory: the hashes of its word pairs and of its bands go to
@@ -46,7 +46,7 @@ SETS_IN_MEMORY = 4096
 def group_near_duplicates(
     texts: Iterable[str], threshold: float, seed: int, total: int | None = None
 ) -> np.ndarray:
-    """Number the near-duplicate group of each text by the first place that belongs to it.
+    """Number the near-duplicate group of each text by the position of its first member.
 
     threshold: Jaccard similarity, 0 to 1. total: how many texts will come, to show how far they have.
 
@@ -86,12 +86,12 @@ def _write_hashes(texts: Iterable[str], seed: int, folder: Path) -> _Hashed:
             matrix = rensa.RMinHash.digest_matrix_from_token_hash_sets(hashes, PERMUTATIONS, seed)
             table_N_P = np.array(matrix.to_rows(), np.uint64)
             for band_N_W, file in zip(np.split(table_N_P, BANDS, axis=1), bands, strict=True):
-                _folded(band_N_W).tofile(file)
+                _fold_hashes(band_N_W).tofile(file)
     return found
 
 
-def _folded(band_N_W: np.ndarray) -> np.ndarray:
-    """One number of 64 bits for the hashes of a band: of equal ones the same."""
+def _fold_hashes(band_N_W: np.ndarray) -> np.ndarray:
+    """Fold the hashes of each band into one 64-bit number; equal bands give equal numbers."""
     found_N = np.zeros(len(band_N_W), np.uint64)
     for hash_N in band_N_W.T:
         found_N = (found_N ^ hash_N) * _ODD
@@ -100,7 +100,7 @@ def _folded(band_N_W: np.ndarray) -> np.ndarray:
 
 
 def word_pairs(text: str) -> set[str]:
-    """Give what is compared of a text: its adjacent words, two by two; of one word that; else all of it."""
+    """Return the word bigrams of a text; for one word that word, without words the whole text."""
     # Half a character, which JSON can escape, has no bytes to hash.
     text = text.encode(errors="replace").decode()
     words = split_words(text.casefold())
@@ -116,14 +116,14 @@ class _Groups:
         self._read = lru_cache(SETS_IN_MEMORY)(self._pairs_of)
 
     def leaders(self) -> np.ndarray:
-        """The first place of each text's group."""
+        """Return the first position of each text's group."""
         found_N = np.array(self._leaders, np.int64)
         while not np.array_equal(found_N, nearer_N := found_N[found_N]):
             found_N = nearer_N
         return found_N
 
     def join_alike(self, band_N: np.ndarray) -> None:
-        """Join the groups of texts that share a bucket of a band and are near-duplicates."""
+        """Join the groups of near-duplicates that share a bucket."""
         if not len(band_N):
             return
         order_N = np.argsort(band_N, kind="stable")
@@ -133,7 +133,7 @@ class _Groups:
         is_open_B = np.minimum.reduceat(leader_N, start_B) != np.maximum.reduceat(leader_N, start_B)
         end_B = np.append(start_B[1:], len(order_N))
         for start, end in zip(start_B[is_open_B].tolist(), end_B[is_open_B].tolist(), strict=True):
-            for one, other in _proposed(order_N[start:end].tolist()):
+            for one, other in _propose_pairs(order_N[start:end].tolist()):
                 self._join(one, other)
 
     def _join(self, one: int, other: int) -> None:
@@ -163,7 +163,7 @@ class _Groups:
         return frozenset(found)
 
 
-def _proposed(bucket: Sequence[int]) -> Iterable[tuple[int, int]]:
+def _propose_pairs(bucket: Sequence[int]) -> Iterable[tuple[int, int]]:
     if len(bucket) <= ALL_PAIRS:
         return combinations(bucket, 2)
     return chain(pairwise(bucket), ((bucket[0], other) for other in bucket[1:]))

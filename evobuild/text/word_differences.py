@@ -12,7 +12,7 @@ from evobuild.text.words import split_keeping_spaces
 LONGEST = 20_000
 """Characters of a text that are compared; longer ones are shown without their difference."""
 MOST_STEPS = 1_000_000
-"""Words of one text held against equal ones of the other; what is not compared by then counts as replaced.
+"""Maximum comparisons of equal words, to bound the time; the rest counts as replaced.
 
 The search for the longest equal run takes n squared of them where words repeat, as in "ha ha ha"."""
 
@@ -42,7 +42,9 @@ def compare_words(before: str, after: str) -> WordDifferences:
 
 
 def _equal_runs(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int]]:
-    """The runs of equal words as (place in old, place in new, words), in order; the last ends both texts."""
+    """Return runs of equal words as (position in old, position in new, words), in order; the last ends
+    both.
+    """
     first = _count_common(old, new)
     last = _count_common(old[: first - 1 - len(old) : -1], new[: first - 1 - len(new) : -1])
     ends = len(old) - last, len(new) - last
@@ -50,14 +52,14 @@ def _equal_runs(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, 
 
 
 def _count_common(old: Sequence[str], new: Sequence[str]) -> int:
-    """How many words both begin with."""
+    """Count the words that both begin with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
 
 
 def _longest_runs(
     old: Sequence[str], new: Sequence[str], within: tuple[int, int, int, int]
 ) -> list[tuple[int, int, int]]:
-    """The longest run of equal words within ranges of both texts, and those before and behind it, in turn."""
+    """Yield the longest run of equal words within ranges of both texts, and recursively around it."""
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     times = Counter(new)
     steps = [0, *accumulate(1 + times[word] for word in old)]

@@ -2,7 +2,7 @@
 
 Each rule serves another purpose, and results rest on each, so they are kept apart:
 
-count_words               length of a text for filters, growth and failures: what stands between blanks
+count_words               length of a text for filters, growth and failures: parts between blanks
 split_at_blanks           the same for texts known to be in a script with spaces: methods, English tests
 split_words               near-duplicates: letters, digits and `_`; signs do not count
 split_words_and_signs     near-duplicate constraints: signs count, as "no '!'" is not "no '?'"
@@ -29,7 +29,7 @@ _ALL_WITHOUT_SPACES = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff"
     "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-# No Thai, whose vowel signs stand on the letter before them; as in reporting/pages/explorer_tree.js.
+# No Thai, whose vowel signs belong to the letter before them; as in reporting/pages/explorer_tree.js.
 _SHOWN_APART = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 
 _CHARACTER = re.compile(rf"[{_WITHOUT_SPACES}]")
@@ -100,7 +100,7 @@ def split_word_runs(text: str) -> list[str]:
 def split_alphanumerics(text: str) -> list[str]:
     """Split into runs of letters and digits: "snake_case 3.5" -> ["snake", "case", "3", "5"].
 
-    Other than `split_word_runs` it takes `_` for a sign: in tags and Markdown it stands for a blank.
+    Other than `split_word_runs` it takes `_` for a sign: in tags and Markdown it means a blank.
     """
     return _ALPHANUMERICS.findall(text)
 
@@ -139,7 +139,7 @@ def compose(text: str) -> str:
     """Bring a text to NFKC, in time that grows with its length alone.
 
     To put n marks on one letter in order takes time of n squared; of more than any script has, each 30 are
-    put in order by themselves. Nor does a text of ﷺ alone grow to the 18 letters that each stands for.
+    put in order by themselves. Nor does a text of ﷺ alone grow to the 18 letters of each.
     """
     if text.isascii():
         return text
@@ -164,20 +164,20 @@ def split_normalised_words(text: str) -> list[str]:
     their word.
     """
     normalised = normalise(text)
-    return _normalised_word(normalised).findall(normalised)
+    return _compile_normalised_word(normalised).findall(normalised)
 
 
 def locate_normalised_words(normalised: str) -> list[tuple[int, int]]:
     """Give where each of `split_normalised_words` begins and ends in a text that is normalised already."""
-    return [found.span() for found in _normalised_word(normalised).finditer(normalised)]
+    return [found.span() for found in _compile_normalised_word(normalised).finditer(normalised)]
 
 
-def _normalised_word(normalised: str) -> re.Pattern[str]:
-    return _ASCII_RUN if normalised.isascii() else _marked_word()
+def _compile_normalised_word(normalised: str) -> re.Pattern[str]:
+    return _ASCII_RUN if normalised.isascii() else _compile_marked_word()
 
 
 @cache
-def _marked_word() -> re.Pattern[str]:
+def _compile_marked_word() -> re.Pattern[str]:
     # 60,000 look-ups, for texts that are not ASCII only.
     marks = "".join(
         char for char in map(chr, range(0x300, 0xFFFF)) if unicodedata.category(char) in ("Mn", "Mc")

@@ -23,7 +23,7 @@ from evobuild.core.reasons import NOT_DRAWN
 from evobuild.core.rejects import Reject
 from evobuild.core.uri import Weights
 from evobuild.training import finetune
-from evobuild.training.examples.labelling import labelled_pair
+from evobuild.training.examples.labelling import label_pair
 from evobuild.training.params import Experience
 from evobuild.weights import checkpoints
 from evobuild.weights.losses import Pair
@@ -31,7 +31,8 @@ from evobuild.weights.mean_states import read_mean_states
 from evobuild.weights.tokenized_pairs import Template, tokenize_pairs
 
 MOST_ROWS = 100_000
-"""That are read, of more so many are drawn: of a model with 4,096 states each takes 16 kB, and twice as much
+"""Maximum rows to read; of more rows, a sample is used: of a model with 4,096 states each takes 16 kB, and
+twice as much
 while they are clustered. The paper's are 52,002."""
 STARTS = 10
 """Of k-means, of which the best counts: scikit-learn's default when the paper came out."""
@@ -56,7 +57,7 @@ def train_experienced_model(
     Raises BadInput if fewer rows than clusters can be read.
     """
     tokenizer = checkpoints.load_chat_tokenizer(base.weights)
-    limit = min(params.max_length, checkpoints.context_length(base.weights))
+    limit = min(params.max_length, checkpoints.read_context_length(base.weights))
     kept: list[Instruction] = []
     questions: list[array[int]] = []
     rejects: list[Reject] = []
@@ -75,9 +76,7 @@ def train_experienced_model(
     clusters_N = cluster(states_N_H, params.clusters, seed)
     drawn = read[draw_middle(losses_N[read], clusters_N, params)].tolist()
     pairs = tokenize_pairs(tokenizer, base.template, [kept[place] for place in drawn], limit)
-    examples = [
-        labelled_pair(pair, [tokenizer.eos_token_id], limit) for pair in pairs if isinstance(pair, Pair)
-    ]
+    examples = [label_pair(pair, [tokenizer.eos_token_id], limit) for pair in pairs if isinstance(pair, Pair)]
     tuning = finetune.Tuning("experienced", base.weights, params.tuning(), seed)
     finetune.tune(finetune.Learnt(examples, [], tokenizer), tuning, folder)
     lost = {place: NOT_DRAWN if is_read_N[place] else NOT_FINITE for place in range(len(kept))}

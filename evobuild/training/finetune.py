@@ -51,7 +51,7 @@ class Learnt(NamedTuple):
 
 
 class Tuned(NamedTuple):
-    """What came of a training. history: what was logged, as transformers keeps it.
+    """The result of a training. history: the log, in transformers' form.
 
     examples: learnt from. tokens: of all of them, once.
     """
@@ -67,18 +67,18 @@ def finetune_model(
 ) -> tuple[Tuned, list[Reject]]:
     """Fine-tune a base on answered rows and save it with its tokenizer.
 
-    held_out: rows whose loss is measured on the way; none of them needs to be readable. Gives what came of
+    held_out: rows whose loss is measured on the way; they may all be unreadable. Returns the result of
     it, and the rows that it was not tuned on, with the reason.
 
     Raises BadInput if no row can be learnt from, UserError if the training fails.
     """
     tokenizer, limit = _tokenizer(tuning)
-    found, rejects = labelling.labelled_examples(tokenizer, rows, tuning.settings, limit)
+    found, rejects = labelling.label_examples(tokenizer, rows, tuning.settings, limit)
     labelling.check_examples(tokenizer, found, rows, limit)
     measured: list[Example] = []
     # Of no use are held-out rows that are all too long; that is no reason not to train.
     with suppress(BadInput):
-        measured, _ = labelling.labelled_examples(tokenizer, held_out, tuning.settings, limit)
+        measured, _ = labelling.label_examples(tokenizer, held_out, tuning.settings, limit)
     return tune(Learnt(found, measured, tokenizer), tuning, folder), rejects
 
 
@@ -94,7 +94,7 @@ def prefer_answers(
 def _tokenizer(tuning: Tuning) -> tuple[PreTrainedTokenizerBase, int]:
     """The base's tokenizer with its template, and how many tokens an example may have."""
     tokenizer = templates.training_tokenizer(tuning.base, tuning.settings.template)
-    return tokenizer, min(tuning.settings.max_length, checkpoints.context_length(tuning.base))
+    return tokenizer, min(tuning.settings.max_length, checkpoints.read_context_length(tuning.base))
 
 
 def tune(learnt: Learnt, tuning: Tuning, folder: Path) -> Tuned:
@@ -103,7 +103,7 @@ def tune(learnt: Learnt, tuning: Tuning, folder: Path) -> Tuned:
     Raises UserError if memory or disk is too small, or the training diverges.
     """
     machine = load_machine().training
-    # A package that is missing is said before anything is loaded.
+    # Report a missing package before loading anything.
     tracker_arguments(machine.trackers, tuning.name)
     # What runs is the same, however it is asked for.
     machine = machine.model_copy(update={"processes": launch.process_count(machine)})
@@ -135,7 +135,7 @@ def tune(learnt: Learnt, tuning: Tuning, folder: Path) -> Tuned:
 
 
 def _hand_over(task: Job, learnt: Learnt) -> None:
-    """Write what the processes need into the job's folder; checkpoints that lie there stay."""
+    """Write what the processes need into the job's folder; existing checkpoints stay."""
     for name in (job.EXAMPLES, job.HELD_OUT, job.TOKENIZER):
         shutil.rmtree(task.folder / name, ignore_errors=True)
     job.save_examples(task.folder / job.EXAMPLES, learnt.examples)
@@ -160,7 +160,7 @@ def _finish_adapter(task: Job) -> None:
     shutil.copytree(task.out, adapter)
     for left in task.out.iterdir():
         left.unlink() if left.is_file() else shutil.rmtree(left)
-    dtype = checkpoints.stored_dtype(checkpoints.causal_config(task.base))
+    dtype = checkpoints.read_stored_dtype(checkpoints.causal_config(task.base))
     merged = checkpoints.merge_adapter(checkpoints.read_causal_lm(task.base, dtype), str(adapter))
     merged.generation_config.eos_token_id = task.stops
     merged.save_pretrained(task.out)

@@ -19,7 +19,7 @@ MOST_TOKENS = 2**15
 """Of one step of the toy model: with the largest vocabulary they take some 6 GiB."""
 
 TRAINING = ("accelerate", "datasets", "peft", "trl")
-"""Libraries that change what comes of fine-tuning, beside those of the weights."""
+"""Libraries that change the results of fine-tuning, besides those of the weights."""
 
 DATASET = "dataset"
 """What `finetune.data` calls the rows that the stage `select` chose."""
@@ -64,7 +64,7 @@ class Scratch(Section):
 
 
 class Lora(Section):
-    """Adapters. rank: 0 is none, all weights are tuned. targets: modules, or "all-linear".
+    """Adapters. rank: 0 disables them, so all weights are tuned. targets: modules, or "all-linear".
 
     quantize: bits of the weights below the adapter, 4 for QLoRA (arXiv:2305.14314).
     """
@@ -196,7 +196,7 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 Bases = Annotated[dict[Name, Base], Field(max_length=100)]
 
 
-def tuned_models(bases: Mapping[str, Base], experience: Experience) -> dict[str, Weights]:
+def list_tuned_models(bases: Mapping[str, Base], experience: Experience) -> dict[str, Weights]:
     """The models that are tuned, by the key of params that names each."""
     found = {f"bases.{name}.model": base.model for name, base in bases.items()}
     return found | {"experience.base": experience.base}
@@ -205,7 +205,7 @@ def tuned_models(bases: Mapping[str, Base], experience: Experience) -> dict[str,
 def settings_of_base(bases: Mapping[str, Base], name: str, shared: Finetune) -> Finetune:
     """The section `finetune` as it is for one base.
 
-    Raises BadParams if there is no such base, or a key of its own is none or has no such value.
+    Raises BadParams if there is no such base, or one of its own keys is unknown or invalid.
     """
     if name not in bases:
         raise BadParams(f"params.yaml: bases: {unknown_name('base', name, bases)}")

@@ -27,7 +27,7 @@ OF_TEMPLATES = ("<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_head
 CONTEXT = 2048
 """Positions, in tokens."""
 MOST_TEXTS = 100_000
-"""That a toy is worth: the stage draws so many of more."""
+"""Maximum texts for a toy model: the stage samples this number of more."""
 BATCH = 512
 """Texts that are tokenized together."""
 SIZES: dict[str, Any] = {
@@ -44,7 +44,7 @@ SIZES: dict[str, Any] = {
 
 def train_scratch_model(texts: Sequence[str], params: Scratch, seed: int, folder: Path) -> list[float]:
     """Train tokenizer and model on texts and save both; give the loss of each step in nats."""
-    torch, transformers = require("torch", "train"), checkpoints.transformers_library()
+    torch, transformers = require("torch", "train"), checkpoints.import_transformers()
     threads.pin_threads()
     torch.manual_seed(seed)
     tokenizer = _tokenizer(texts, params.vocabulary)

@@ -34,11 +34,11 @@ class Generation(Extension):
 
 def render_template(source: str, variables: Mapping[str, Any]) -> str:
     """Render a chat template. Raises what it raises."""
-    return _compiled(source).render(variables)
+    return _compile_template(source).render(variables)
 
 
 @lru_cache(maxsize=8)
-def _compiled(source: str) -> jinja2.Template:
+def _compile_template(source: str) -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
     )

@@ -23,7 +23,7 @@ SECONDS = 3.0
 MEMORY = 1 << 29
 """Bytes that one conversation may take."""
 LEAST_ROOM, MOST_GROWTH = 1 << 20, 64
-"""Characters that a rendered conversation may have: so many, and so many times its messages'."""
+"""Maximum characters of a rendered conversation: a constant, and a multiple of its messages' characters."""
 
 
 class RunawayTemplate(UserError):
@@ -31,7 +31,7 @@ class RunawayTemplate(UserError):
 
 
 def render_chat(tokenizer: Any, messages: Sequence[Mapping[str, str]], **options: Any) -> str:
-    """Render a conversation with the tokenizer's chat template, as its `apply_chat_template` does.
+    """Render a conversation with the tokenizer's chat template, like its `apply_chat_template`.
 
     Raises RunawayTemplate if that takes too much, and REFUSALS if the template refuses the conversation.
     """
@@ -52,7 +52,7 @@ def render_chat(tokenizer: Any, messages: Sequence[Mapping[str, str]], **options
 
 
 def _special_tokens(tokenizer: Any) -> dict[str, str | list[str]]:
-    """Give the special tokens by name, as plain text."""
+    """Return the special tokens by name, as plain text."""
     return {
         name: [str(each) for each in token] if isinstance(token, list | tuple) else str(token)
         for name, token in tokenizer.special_tokens_map.items()
@@ -60,7 +60,7 @@ def _special_tokens(tokenizer: Any) -> dict[str, str | list[str]]:
 
 
 def _refusal(error: Refused) -> TemplateError:
-    """Give what a template raised as the exception of its kind that a caller knows."""
+    """Convert an error of a template to the kind of exception that callers handle."""
     if error.line:
         return TemplateSyntaxError(error.text, error.line)
     return TemplateError(error.text if error.kind == "TemplateError" else f"{error.kind}: {error.text}")

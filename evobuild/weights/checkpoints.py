@@ -31,7 +31,7 @@ CHAT_TEMPLATE = (
 """For models that have no chat template; marks what the assistant generates."""
 
 
-def transformers_library() -> ModuleType:
+def import_transformers() -> ModuleType:
     """Import transformers, without its progress bars and advice. Raises MissingExtra."""
     # Whatever library unpickles after all is given tensors only, and runs nothing.
     os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
@@ -43,7 +43,7 @@ def transformers_library() -> ModuleType:
 
 
 def _leave_out_sklearn(transformers: ModuleType) -> None:
-    """Have transformers take scikit-learn for not installed, which it asks once.
+    """Make transformers treat scikit-learn as missing, because importing it is slow.
 
     Else it imports it, a second, for a kind of assisted generation that is not used here.
     """
@@ -55,7 +55,7 @@ def _leave_out_sklearn(transformers: ModuleType) -> None:
 
 def load_tokenizer(weights: Weights) -> PreTrainedTokenizerBase:
     """Load a model's tokenizer. Raises UserError if it cannot be found or read."""
-    loaded: PreTrainedTokenizerBase = _load(transformers_library().AutoTokenizer, weights)
+    loaded: PreTrainedTokenizerBase = _load(import_transformers().AutoTokenizer, weights)
     return loaded
 
 
@@ -66,7 +66,7 @@ def load_adapted_tokenizer(weights: Weights, adapter: str) -> PreTrainedTokenize
     """
     if not (adapter and Path(adapter, "tokenizer_config.json").is_file()):
         return load_tokenizer(weights)
-    loaded: PreTrainedTokenizerBase = _load_from(transformers_library().AutoTokenizer, adapter, None, adapter)
+    loaded: PreTrainedTokenizerBase = _load_from(import_transformers().AutoTokenizer, adapter, None, adapter)
     return loaded
 
 
@@ -89,43 +89,43 @@ def _able_to_chat(chat: PreTrainedTokenizerBase, name: str) -> PreTrainedTokeniz
     return chat
 
 
-def context_length(weights: Weights) -> int:
-    """Tokens that a model was made to take at most; beyond all texts if its config does not say."""
+def read_context_length(weights: Weights) -> int:
+    """Return the context window of a model in tokens; practically infinite if its config lacks it."""
     config = _load(require("transformers", "train").AutoConfig, weights).get_text_config()
     return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
 
 
 def causal_config(weights: Weights) -> Any:
     """Read a model's config. Raises UserError if it cannot be found or read."""
-    return _load(transformers_library().AutoConfig, weights)
+    return _load(import_transformers().AutoConfig, weights)
 
 
-def stored_dtype(config: Any) -> str:
-    """Name the dtype that a model's weights are kept in, of DTYPES."""
+def read_stored_dtype(config: Any) -> str:
+    """Return the dtype, of DTYPES, of a model's stored weights."""
     name = str(getattr(config.get_text_config(), "dtype", None) or "float32").removeprefix("torch.")
     return name if name in DTYPES else "float32"
 
 
 def stop_token_ids(weights: Weights) -> list[int]:
-    """The tokens at which a model stops to write, by its generation_config, else by its config."""
-    transformers = transformers_library()
+    """Return the model's stop tokens, from its generation_config, else from its config."""
+    transformers = import_transformers()
     try:
         found = _load(transformers.GenerationConfig, weights).eos_token_id
     except UserError:
         found = getattr(causal_config(weights), "eos_token_id", None)
-    return _listed(found)
+    return _format_list(found)
 
 
-def _listed(tokens: Any) -> list[int]:
+def _format_list(tokens: Any) -> list[int]:
     return [] if tokens is None else [tokens] if isinstance(tokens, int) else list(tokens)
 
 
 def adapter_stop_token_ids(adapter: str) -> list[int]:
-    """The tokens at which an adapter was tuned to stop, beside its base's; none where it names none."""
+    """Return the stop tokens that an adapter adds to its base's; empty if it names none."""
     if not (adapter and Path(adapter, "generation_config.json").is_file()):
         return []
-    found = _load_from(transformers_library().GenerationConfig, adapter, None, adapter).eos_token_id
-    return _listed(found)
+    found = _load_from(import_transformers().GenerationConfig, adapter, None, adapter).eos_token_id
+    return _format_list(found)
 
 
 def load_causal_lm(weights: Weights, dtype: str = "", adapter: str = "") -> PreTrainedModel:
@@ -140,7 +140,7 @@ def load_causal_lm(weights: Weights, dtype: str = "", adapter: str = "") -> PreT
         raise UserError(f"the dtype of '{weights}' is '{dtype}'; expected {', '.join(DTYPES)}")
     dtype = dtype or ("bfloat16" if torch.cuda.is_available() else "float32")
     model = read_causal_lm(weights, dtype)
-    return _placed(merge_adapter(model, adapter) if adapter else model, weights)
+    return _place_model(merge_adapter(model, adapter) if adapter else model, weights)
 
 
 def read_causal_lm(weights: Weights, dtype: str, **options: Any) -> Any:
@@ -148,7 +148,7 @@ def read_causal_lm(weights: Weights, dtype: str, **options: Any) -> Any:
 
     Raises UserError if it cannot be found or read, or reads texts from both sides.
     """
-    transformers, torch = transformers_library(), require("torch", "train")
+    transformers, torch = import_transformers(), require("torch", "train")
     config = causal_config(weights)
     # Those of two directions have a head for masked tokens, which would be taken for one of the next token.
     if getattr(config, "is_decoder", True) is False and "ForMaskedLM" in str(config.architectures):
@@ -167,7 +167,7 @@ def load_classifier(weights: Weights, dtype: str, outputs: int | None = 1) -> Pr
 
     Raises UserError if it cannot be found or read, has no such outputs, or does not fit.
     """
-    transformers, torch = transformers_library(), require("torch", "train")
+    transformers, torch = import_transformers(), require("torch", "train")
     model, loaded = _load_model(
         transformers.AutoModelForSequenceClassification,
         weights,
@@ -181,10 +181,10 @@ def load_classifier(weights: Weights, dtype: str, outputs: int | None = 1) -> Pr
         )
     if outputs is not None and model.config.num_labels != outputs:
         raise UserError(f"the model '{weights}' has {model.config.num_labels} outputs; expected {outputs}")
-    return _placed(model, weights)
+    return _place_model(model, weights)
 
 
-def _placed(model: Any, weights: Weights) -> PreTrainedModel:
+def _place_model(model: Any, weights: Weights) -> PreTrainedModel:
     torch = require("torch", "train")
     try:
         placed: PreTrainedModel = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
@@ -206,11 +206,11 @@ def merge_adapter(model: Any, adapter: str) -> Any:
 
 def _load_model(loader: Any, weights: Weights, **options: Any) -> Any:
     """Load weights, of safetensors alone unless the role says otherwise."""
-    return _load(loader, weights, use_safetensors=only_safetensors(weights), **options)
+    return _load(loader, weights, use_safetensors=safetensors_option(weights), **options)
 
 
-def only_safetensors(weights: Weights) -> bool | None:
-    """What loaders are told: True, or None if they may take a pickle where there are no safetensors."""
+def safetensors_option(weights: Weights) -> bool | None:
+    """Return the loaders' option: True, or None to allow a pickle if there are no safetensors."""
     return None if weights.pickle else True
 
 

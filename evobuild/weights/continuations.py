@@ -40,7 +40,7 @@ class Continuations:
         """Tokenize a raw prompt; an empty one is the token that texts begin with, if there is one."""
         return self._ids(text) if text else self._begin
 
-    def after_text(self, prompt: str, continuation: str) -> Scored:
+    def encode_after_text(self, prompt: str, continuation: str) -> Scored:
         """Tokenize a raw prompt and what follows it."""
         if not prompt:
             ids: list[int] = self._tokenizer(continuation, add_special_tokens=False, verbose=False)[
@@ -53,7 +53,7 @@ class Continuations:
         return Scored(before or self._begin, whole[len(before) :])
 
     def windows(self, text: str, room: int) -> list[Scored]:
-        """Tokenize a whole text, every token of which is scored, in windows of so many tokens at most.
+        """Tokenize a whole text, every token of which is scored, in windows of a maximum length.
 
         Each token is scored once. The first window begins with the token that texts begin with, every other
         one with the last token of the window before, and the last is as long as all others: of 1 2 3 4 5 in
@@ -66,7 +66,7 @@ class Continuations:
             found.append(Scored(ids[end - room : first] if first else self._begin, ids[first:end]))
         return found
 
-    def after_chat(self, messages: Sequence[Message], continuation: str) -> Scored:
+    def encode_after_chat(self, messages: Sequence[Message], continuation: str) -> Scored:
         """Tokenize a conversation in the chat template, thinking off, and the answer to it.
 
         Raises REFUSALS of `chat_rendering` if the template refuses it, UserError as `render_chat`.
@@ -97,12 +97,12 @@ class Continuations:
 
     @property
     def _begin(self) -> list[int]:
-        """What stands before a text that has no prompt."""
+        """Return the tokens before a text without prompt."""
         return [] if self._start is None else [self._start]
 
     @property
     def _start(self) -> int | None:
-        """The token that texts begin with."""
+        """Return the token that texts begin with."""
         begin: int | None = self._tokenizer.bos_token_id
         end: int | None = self._tokenizer.eos_token_id
         return end if begin is None else begin

@@ -16,7 +16,7 @@ TOKENS = {"cpu": 256, "cuda": 4096}
 
 
 def equal_lengths(lengths: Sequence[int], device: Any) -> Iterator[tuple[list[int], list[int]]]:
-    """Give the places of texts that are read together, and these with repeats as they are to be read.
+    """Yield positions of texts of equal length to read together, and the same padded with repeats.
 
     Instance: lengths 100, 9, 100, 100 on a CPU -> [1], [1, 1 … 1]; [0, 2], [0, 2]; [3], [3, 3].
     """

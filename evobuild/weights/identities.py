@@ -1,4 +1,4 @@
-"""Weights named by what they hold, so that a measurement or a reply is that of one model and no other."""
+"""Identify weights by content, so that a measurement or a reply belongs to one model only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOCK = 1 << 20
 
 
 def weights_identity(weights: Weights) -> str:
-    """Name weights by what they hold: a folder by its content, a hub id by its commit.
+    """Identify weights by content: a folder by its files, a hub id by its commit.
 
     Raises UserError if the folder is no model, or an unpinned hub id cannot be resolved.
     """
@@ -35,7 +35,7 @@ def weights_identity(weights: Weights) -> str:
 
 
 def weights_loaded(role: str, weights: Weights | None) -> list[dict[str, str]]:
-    """What a stage's counts say of its weights: [{"role": "scorer", "model": …, "identity": …}], [] of none.
+    """Describe loaded weights for a stage's counts: [{"role": "scorer", "model": …, "identity": …}].
 
     Raises UserError as `weights_identity`.
     """
@@ -48,16 +48,16 @@ def weights_loaded(role: str, weights: Weights | None) -> list[dict[str, str]]:
 
 
 def measuring_identity(weights: Weights) -> str:
-    """Name weights and the libraries that run them: what kept measurements are of. Raises as above."""
-    return " ".join([weights_identity(weights), *_installed_versions()])
+    """Identify weights and the libraries that run them, for measurement caches. Raises as above."""
+    return " ".join([weights_identity(weights), *_read_versions()])
 
 
 @cache
-def _installed_versions() -> tuple[str, ...]:
-    return tuple(f"{name}=={installed_version(name)}" for name in LIBRARIES)
+def _read_versions() -> tuple[str, ...]:
+    return tuple(f"{name}=={read_installed_version(name)}" for name in LIBRARIES)
 
 
-def installed_version(name: str) -> str:
+def read_installed_version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -65,13 +65,13 @@ def installed_version(name: str) -> str:
 
 
 def adapter_identity(adapter: str) -> str:
-    """Name a LoRA folder by what it holds. Raises UserError if it is none."""
+    """Identify a LoRA folder by its content. Raises UserError for another folder."""
     check_adapter(adapter)
     return f"{adapter}#{_digest(Path(adapter))}"
 
 
 def check_adapter(adapter: str) -> None:
-    """Raise UserError if a folder is no LoRA folder, or one whose weights are no safetensors."""
+    """Raise UserError unless a folder is a LoRA folder with safetensors."""
     if not (Path(adapter) / "adapter_config.json").exists():
         raise UserError(f"the adapter '{adapter}' holds no adapter_config.json; give a LoRA folder")
     refuse_pickles(Path(adapter))

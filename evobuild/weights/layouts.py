@@ -74,23 +74,23 @@ class Layout(NamedTuple):
 
     @property
     def question(self) -> list[tuple[int, int]]:
-        """Where the question's stretches stand in the prompt, in characters."""
+        """Return the ranges of the question in the prompt, in characters."""
         return list(pairwise(accumulate(map(len, self.stretches))))[::2]
 
     def shortened(self, characters: int) -> Layout:
-        """The same without so many characters at the end, all of them the template's."""
+        """Return the layout without the last characters, all of which belong to the template."""
         *others, last = self.stretches
         return Layout([*others, last[: len(last) - characters]])
 
 
 def question_text(row: Instruction) -> str:
-    """The plain text before an answer: earlier turns, instruction and input, each on its own lines."""
+    """Build the plain text before an answer: earlier turns, instruction and input, each on its own lines."""
     turns = [content for _, content in row.history]
     return "\n".join([*turns, row.instruction, *filter(None, [row.input])]) + "\n"
 
 
 def alpaca_text(row: Instruction) -> str:
-    """The Alpaca form; earlier turns, for which it has none, stand under the same headings."""
+    """The Alpaca form; earlier turns, which it lacks, use the same headings."""
     turns = [ALPACA_TURNS[role].format(content) for role, content in row.history]
     given = f"### Input:\n{row.input}\n\n" if row.input else ""
     task = (ALPACA_WITH_INPUT if row.input else ALPACA) + ALPACA_TASK
@@ -98,7 +98,7 @@ def alpaca_text(row: Instruction) -> str:
 
 
 def chat_text(tokenizer: PreTrainedTokenizerBase, row: Instruction) -> str:
-    """What stands before the answer in the model's chat template, as the tuned model is asked.
+    """Render the prompt before the answer in the model's chat template, as the tuned model gets it.
 
     Raises RefusedRow if the chat template refuses the conversation.
     """
@@ -110,15 +110,19 @@ def chat_text(tokenizer: PreTrainedTokenizerBase, row: Instruction) -> str:
 
 
 def conversation_text(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]]) -> str:
-    """A conversation up to where its answer begins, thinking off. Raises as `render_chat`."""
-    return _rendered(tokenizer, turns, is_asked=True)
+    """Render a conversation up to its answer, without thinking. Raises as `render_chat`."""
+    return _render_layout(tokenizer, turns, is_asked=True)
 
 
 def answer_lead(tokenizer: PreTrainedTokenizerBase) -> str:
-    """What a chat template writes between its prompt and an answer; a thought left open is closed.
+    """Return what a chat template writes between its prompt and an answer; an open thought is closed.
 
     Instances: " " by Llama 2's, whose prompt ends with "[/INST]" and which writes "[/INST] Red.";
-    "\n</think>\n\n" by DeepSeek R1's, whose prompt ends with "<think>\n"; "" by most.
+    "
+    </think>
+
+    " by DeepSeek R1's, whose prompt ends with "<think>
+    "; "" by most.
     """
     asked = [{"role": "user", "content": "."}]
     prompt = whole = ""
@@ -126,24 +130,24 @@ def answer_lead(tokenizer: PreTrainedTokenizerBase) -> str:
     with suppress(*REFUSALS):
         prompt = conversation_text(tokenizer, asked)
         answered = [*asked, {"role": "assistant", "content": chr(FIRST_MARK)}]
-        whole = _rendered(tokenizer, answered, is_asked=False)
+        whole = _render_layout(tokenizer, answered, is_asked=False)
     before, mark, _ = whole.partition(chr(FIRST_MARK))
     lead = before.removeprefix(prompt) if mark and before.startswith(prompt) else ""
     opened = OPENED_THOUGHT.search(prompt + lead)
     return f"{lead}\n</{opened[1]}>\n\n" if opened else lead
 
 
-def _rendered(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], is_asked: bool) -> str:
+def _render_layout(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], is_asked: bool) -> str:
     return render_chat(tokenizer, turns, add_generation_prompt=is_asked, **THINKING_OFF)
 
 
 def lay_out(literal: LiteralTokenizer, text_of: TextOf, row: Instruction) -> Layout:
-    """Lay a row out. Raises RefusedRow if the template leaves its question out."""
-    question, hidden = islice(unused_marks(row), 2)
+    """Build the layout of a row. Raises RefusedRow if the template leaves its question out."""
+    question, hidden = islice(find_unused_marks(row), 2)
     marked = row._replace(
         history=tuple((role, literal.hide(content, hidden)) for role, content in row.history),
-        instruction=_marked(literal.hide(row.instruction, hidden), question),
-        input=_marked(literal.hide(row.input, hidden), question),
+        instruction=_mark_words(literal.hide(row.instruction, hidden), question),
+        input=_mark_words(literal.hide(row.input, hidden), question),
     )
     # The end of the instruction, blank space, the start of the input: one stretch.
     joined = re.sub(rf"{question}(\s*){question}", r"\1", text_of(marked))
@@ -153,18 +157,18 @@ def lay_out(literal: LiteralTokenizer, text_of: TextOf, row: Instruction) -> Lay
     return Layout(stretches)
 
 
-def unused_marks(row: Instruction) -> Iterator[str]:
-    """Characters to mark places in a row's prompt with, that stand nowhere in it."""
+def find_unused_marks(row: Instruction) -> Iterator[str]:
+    """Find characters that do not occur in a row's prompt, to mark positions in it."""
     return marks_outside([row.instruction, row.input, *(content for _, content in row.history)])
 
 
 def marks_outside(texts: Iterable[str]) -> Iterator[str]:
-    """Characters to mark places with, that stand in none of these texts."""
+    """Find characters that occur in none of these texts, to mark positions."""
     whole = "".join(texts)
     return (chr(code) for code in count(FIRST_MARK) if chr(code) not in whole)
 
 
-def _marked(text: str, mark: str) -> str:
+def _mark_words(text: str, mark: str) -> str:
     """Put marks around the words of a text, inside of the blank space that a template may cut off."""
     words = text.strip()
     return text.replace(words, f"{mark}{words}{mark}", 1) if words else text

@@ -63,21 +63,21 @@ class Reader:
 
     @property
     def layout(self) -> Layout:
-        """How documents lie in a pass."""
+        """Return how documents are arranged in a pass."""
         return self._passes.layout
 
     @property
     def packs(self) -> bool:
-        """Whether documents stand one after the other in one row."""
+        """Return whether documents are packed one after the other in one row."""
         return self.layout == "packed"
 
     @property
     def is_split(self) -> bool:
-        """Whether decoder and output layer are called apart, the latter for the wanted positions alone."""
+        """Return whether decoder and output layer are called separately, to compute wanted logits only."""
         return self._passes.head is not None
 
     def read(self, documents: Sequence[Document]) -> Iterator[tuple[int, tuple[float, ...]]]:
-        """Give each document's place and the mean loss of its spans, in nats; the longest first.
+        """Yield each document's position and the mean loss of its spans, in nats; the longest first.
 
         An empty span has a loss of 0. Raises UserError if a pass does not fit into memory.
         """
@@ -114,7 +114,7 @@ class Reader:
                 yield place, list(islice(own, len(documents[place].wanted)))
 
     def _means(self, read: Pass, documents: Sequence[Document]) -> list[tuple[float, ...]]:
-        """The mean loss of each span of the documents of a pass."""
+        """Compute the mean loss of each span of the documents of a pass."""
         # Position t predicts token t + 1.
         spans = [
             np.arange(start + first - 1, start + end - 1)

@@ -1,7 +1,7 @@
 """A tokenizer for text of rows: what is written there as a special token, such as </s>, stays text.
 
 Special are only the tokens that a template puts. Before a template is filled, special tokens in the
-texts of a row are hidden; what is found of them afterwards is the template's, and gets a stand-in, a
+texts of a row are hidden; those found afterwards belong to the template, and get a placeholder, a
 token that no row can write. Stand-ins split a text as the special tokens do, so ids are else the same.
 """
 
@@ -108,7 +108,7 @@ class LiteralTokenizer:
         return self._special.sub(lambda found: f"{mark}{self._numbers[found[0]]}{mark}", text)
 
     def show(self, text: str, mark: str) -> str:
-        """Put stand-ins for the special tokens of a filled template, and bring back what was hidden."""
+        """Replace the special tokens of a filled template by placeholders, and restore the hidden texts."""
         text = self._special.sub(lambda found: self._stand_ins[found[0]], text)
         if mark not in text:
             return text
@@ -120,7 +120,7 @@ class LiteralTokenizer:
         return (text[: found.start()], self._numbers[found[0]]) if found else None
 
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
-        """Tokenize texts; special tokens in them are text, stand-ins are special tokens."""
+        """Tokenize texts; special tokens in them are text, placeholders are special tokens."""
         return [
             Tokens([self._meant.get(number, number) for number in each.ids], each.offsets)
             for each in self._own.encode_batch(list(texts), add_special_tokens=False)
@@ -128,13 +128,13 @@ class LiteralTokenizer:
 
     def encode_inside(self, text: str) -> list[int]:
         """Tokenize a text by itself as one that goes on: without the blank that some put before a text."""
-        ids: list[int] = self._without_prefix.encode(text, add_special_tokens=False).ids
+        ids: list[int] = self._remove_prefix.encode(text, add_special_tokens=False).ids
         return ids
 
     @cached_property
-    def _without_prefix(self) -> Any:
+    def _remove_prefix(self) -> Any:
         content = json.loads(self._own.to_str())
-        content |= {name: _without_prefixes(content[name]) for name in ("normalizer", "pre_tokenizer")}
+        content |= {name: _remove_prefixes(content[name]) for name in ("normalizer", "pre_tokenizer")}
         tokenizer = type(self._own).from_str(json.dumps(content))
         tokenizer.encode_special_tokens = True
         return tokenizer
@@ -150,16 +150,16 @@ def _is_control(tokenizer: PreTrainedTokenizerBase, token: str) -> bool:
     return bool(MARKUP.fullmatch(token)) and token in str(tokenizer.chat_template)
 
 
-def _without_prefixes(step: Any) -> Any:
+def _remove_prefixes(step: Any) -> Any:
     """A normalizer or a pre-tokenizer, as tokenizer.json has it, that puts nothing before a text."""
     if isinstance(step, list):
-        return [_without_prefixes(each) for each in step if not _is_prefix(each)]
+        return [_remove_prefixes(each) for each in step if not _is_prefix(each)]
     if not isinstance(step, dict):
         return step
     if _is_prefix(step):
         return None
     never = {"prepend_scheme": "never", "add_prefix_space": False}
-    return {name: never.get(name, _without_prefixes(value)) for name, value in step.items()}
+    return {name: never.get(name, _remove_prefixes(value)) for name, value in step.items()}
 
 
 def _is_prefix(step: Any) -> bool:

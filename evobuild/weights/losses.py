@@ -2,7 +2,7 @@ r"""Losses of a causal language model on question and answer, and what is made o
 
 L(Q), L(A|Q) and L(A) are means of token cross-entropy in nats. Two documents give all three: question
 and answer, read together, and the answer alone. `tokenized_pairs` makes them. In the row below Q is
-the instruction, I its input, A the answer, <s> the start token; a mean is over what stands in brackets.
+the instruction, I its input, A the answer, <s> the start token; a mean is over the tokens in brackets.
 
 | template       | L(Q)         | L(A|Q)        | L(A)     |
 |----------------|--------------|---------------|----------|
@@ -24,7 +24,7 @@ A chat template that writes a blank before an answer, as Llama 2's after its pro
 
 L(Q) of chat is over Q\n\nI, of alpaca over Q and I, read in their places. So with plain, chat and alpaca
 the lone answer has the template with the question left out: what L(Q) is over is what L(A) goes
-without. Earlier turns of a conversation stand before the question in all three and are in none of the
+without. Earlier turns of a conversation precede the question in all three and are excluded from the
 means. A token that holds characters of the question and of the template is the question's. Cherry
 LLM's own script (tianyi-lab/Cherry_LLM, cherry_seletion/data_analysis.py) has the same L(A|Q) as alpaca
 but scores the lone answer after "### Response:" alone; it counts the tokens before the answer apart.
@@ -72,7 +72,7 @@ class Losses(NamedTuple):
 
 
 def ifd(given: float, alone: float) -> float:
-    """How little the question helps with the answer: L(A|Q) / L(A), dimensionless.
+    """Compute how little the question helps with the answer: L(A|Q) / L(A), dimensionless.
 
     Near 0 the question decides the answer; 1: it does not help; above 1 it misleads.
     """
@@ -80,7 +80,7 @@ def ifd(given: float, alone: float) -> float:
 
 
 def ifd_ppl(given: float, alone: float) -> float:
-    """The same as a ratio of perplexities, exp(L(A|Q)) / exp(L(A)); it ranks differently.
+    """Compute the same as a ratio of perplexities, exp(L(A|Q)) / exp(L(A)); it ranks differently.
 
     Source: Superfiltering, Li et al. 2024, arXiv:2402.00530.
     """
@@ -88,7 +88,7 @@ def ifd_ppl(given: float, alone: float) -> float:
 
 
 def ic_ifd(question: float, given: float, alone: float) -> float:
-    """IFD over the question's own loss: L(A|Q) / (L(Q) · L(A)), in 1/nats.
+    """Compute IFD over the question's own loss: L(A|Q) / (L(Q) · L(A)), in 1/nats.
 
     A hard question no longer lifts the score by being hard. Instance: IFD 0.8 at L(Q) = 2 -> 0.4.
     """
@@ -96,7 +96,7 @@ def ic_ifd(question: float, given: float, alone: float) -> float:
 
 
 def pair_losses(reader: Reader, pairs: Sequence[Pair]) -> Iterator[Losses]:
-    """Give each pair's losses, the longest pair about first."""
+    """Yield each pair's losses, roughly the longest pair first."""
     documents = [
         document
         for pair in pairs

@@ -19,7 +19,7 @@ def read_mean_states(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read documents of token ids, at least one each.
 
-    Returns losses_N, the mean nats of each document's tokens after its first, NaN if there are none, and
+    Returns losses_N, the mean nats of each document's tokens after its first, NaN without any, and
     states_N_H, the means over all its tokens of what the output layer is given.
 
     Raises UserError if a pass does not fit into memory.

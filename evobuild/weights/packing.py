@@ -25,7 +25,7 @@ BLOCK = 128
 
 
 def can_pack(model: Any) -> bool:
-    """Whether a model's attention can be replaced by ours."""
+    """Return whether a model's attention can be replaced by ours."""
     transformers = require("transformers", "train")
     if not isinstance(model, transformers.PreTrainedModel) or not model._can_set_attn_implementation():
         return False
@@ -49,7 +49,7 @@ def packed_attention(model: Any) -> Iterator[None]:
 
 
 def packed_layout(lengths: Sequence[int], device: torch.device) -> dict[str, Any]:
-    """What a model's forward pass is told of a row of documents: positions, and where each begins."""
+    """Return the arguments of a forward pass over a row of documents: positions, and starts."""
     torch: Any = require("torch", "train")
     longest = bucketed_length(max(lengths))
     starts = torch.tensor([0, *lengths]).cumsum(0).to(device, torch.int32)
@@ -64,7 +64,7 @@ def packed_layout(lengths: Sequence[int], device: torch.device) -> dict[str, Any
 
 
 def has_kernel(tensor: torch.Tensor) -> bool:
-    """Whether a tensor is where the variable-length kernel is."""
+    """Return whether a tensor is on a device with the variable-length kernel."""
     return bool(tensor.is_cuda)
 
 
@@ -141,7 +141,7 @@ def attend_by_length(heads: Heads, lengths: list[int]) -> torch.Tensor:
         size = sum(alike)
         ends_C = torch_.tensor(alike)
         places_C_L = (ends_C.cumsum(0) - ends_C)[:, None] + torch_.arange(longest)
-        # (1, N, T, D) -> (C, N, L, D); what stands behind the end of a short one no position of it sees.
+        # (1, N, T, D) -> (C, N, L, D); causal attention ignores what follows the end of a short document.
         parts = [
             each[0, :, start : start + size][:, places_C_L.clamp(max=size - 1)].transpose(0, 1)
             for each in parts_1_N_T_D
@@ -173,7 +173,7 @@ def _width(length: int) -> int:
 
 
 def _block(heads: Heads, first: int, end: int) -> torch.Tensor:
-    """Let some positions of documents of like length attend to what stands before them."""
+    """Attend from some positions of documents of similar length to the positions before them."""
     torch_: Any = require("torch", "train")
     window = heads.window
     begin = 0 if window is None else max(0, first + 1 - window)

@@ -5,9 +5,10 @@ than many, and the last numbers of a list go through other instructions than tho
 the same number of tokens, and what documents leave of it is filled up. Then the states of a document have
 the same bits whatever is read beside it or was read before, in any number of passes.
 
-Documents stand one after the other in one row, each attending to itself alone, where the model's attention
-can be told where each one begins. Where it cannot they are padded at their ends. Both are tried on the loaded
-model (`probe`): if a document has not the same bits at all places of a pass, documents are read one by one.
+Documents are packed one after the other in one row, each attending to itself alone, where the model's
+attention can be told where each one begins. Where it cannot they are padded at their ends. Both are tried on
+the loaded model (`probe`): if a document has not the same bits at all places of a pass, documents are read
+one by one.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ STEP = 64
 
 
 class Pass(NamedTuple):
-    """What came of one pass over T tokens: ids (T); documents begin at starts.
+    """The results of one pass over T tokens: ids (T); documents begin at starts.
 
     states (T, H): what the output layer is given. logits (T, V): of a model that is not taken apart.
     """
@@ -51,7 +52,7 @@ class Pass(NamedTuple):
 class Passes:
     """A loaded model that reads documents. head: its output layer; None: it is not taken apart.
 
-    pack: stand documents one after the other if the model can; layout tells how they lie.
+    pack: put documents one after the other if the model supports it; layout is the arrangement.
     """
 
     def __init__(self, model: PreTrainedModel, pack: bool = True, with_states: bool = False) -> None:
@@ -75,7 +76,7 @@ class Passes:
 
         Raises UserError if a pass does not fit into memory.
         """
-        for places in self._together([len(document) for document in documents]):
+        for places in self._group_documents([len(document) for document in documents]):
             some = [documents[place] for place in places]
             try:
                 with self._torch.inference_mode(), threads.threads_of(self._model):
@@ -87,13 +88,13 @@ class Passes:
                 ) from error
             yield read._replace(places=places)
 
-    def _together(self, lengths: Sequence[int]) -> Iterator[list[int]]:
-        """The places of documents that share a pass, the longest first."""
+    def _group_documents(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """Yield the positions of documents that share a pass, the longest first."""
         if self.layout == "packed":
-            yield from fitted(lengths, self._tokens)
+            yield from choose_fitting(lengths, self._tokens)
             return
         order = sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
-        for width, run in groupby(order, lambda place: _rounded(lengths[place])):
+        for width, run in groupby(order, lambda place: _round_up(lengths[place])):
             alike, size = list(run), 1 if self.layout == "alone" else max(1, self._tokens // width)
             yield from (alike[start : start + size] for start in range(0, len(alike), size))
 
@@ -102,7 +103,7 @@ class Passes:
         lengths = [len(document) for document in documents]
         if self.layout == "packed":
             starts = np.cumsum([0, *lengths])
-            total = _rounded(int(starts[-1])) if lengths[0] > self._tokens else self._tokens
+            total = _round_up(int(starts[-1])) if lengths[0] > self._tokens else self._tokens
             ids = [token for document in documents for token in document]
             if fill := total - len(ids):
                 ids += [0] * fill
@@ -110,7 +111,7 @@ class Passes:
                 lengths += [min(STEP, fill - first) for first in range(0, fill, STEP)]
             rows = 1
         else:
-            width = lengths[0] if self.layout == "alone" else _rounded(lengths[0])
+            width = lengths[0] if self.layout == "alone" else _round_up(lengths[0])
             rows = 1 if self.layout == "alone" else max(1, self._tokens // width)
             starts = np.arange(len(documents)) * width
             ids = [token for document in documents for token in [*document, *[0] * (width - len(document))]]
@@ -156,12 +157,12 @@ class Passes:
         words = self._model.config.get_text_config().vocab_size
         rough = self._model.dtype != self._torch.float32
         exact = Exactness(alone=0.05 if rough else 1e-3, elsewhere=0.0)
-        return choose_layout(self._probed, layouts if pack else layouts[1:], words, self._copies, exact)
+        return choose_layout(self._probe, layouts if pack else layouts[1:], words, self._copies, exact)
 
     def _copies(self, layout: Layout) -> int:
         return self._tokens // (sum(PROBES) if layout == "packed" else STEP * len(PROBES))
 
-    def _probed(self, layout: Layout, documents: list[list[int]]) -> list[torch.Tensor]:
+    def _probe(self, layout: Layout, documents: list[list[int]]) -> list[torch.Tensor]:
         """What one pass makes of each document, in fp32."""
         self.layout = layout
         read = self._read(documents)
@@ -173,8 +174,8 @@ class Passes:
         ]
 
 
-def fitted(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Places of documents of so many tokens together: the longest that is left, and what fits beside it.
+def choose_fitting(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Choose documents up to a number of tokens: the longest one left, and others that fit.
 
     Instance: lengths 5, 9, 2, 4 and 11 tokens -> [1, 2], [0, 3]. A longer document is by itself.
     """
@@ -193,6 +194,6 @@ def _nothing() -> Iterator[None]:
     yield
 
 
-def _rounded(length: int) -> int:
+def _round_up(length: int) -> int:
     """A length, up to the next multiple of STEP."""
     return -(-length // STEP) * STEP

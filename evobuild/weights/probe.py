@@ -1,9 +1,9 @@
-"""How documents may lie in a pass of a model: tried on it, with one document in several places.
+"""Probe how documents may be arranged in a pass of a model: compare one document at several positions.
 
 packed: one after the other in one row, each attending to itself alone. padded: one a row, filled up at its
 end, where a causal model does not see it from the tokens that count. alone: a pass for each. Recurrent layers
 go on from one document to the next, experts and kernels may sum in an order that depends on the others, and
-attention with sinks or capped scores is none of ours: whatever the reason, a layout is taken only if each
+attention with sinks or capped scores is unsupported: whatever the reason, a layout is taken only if each
 document comes out as by itself.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 Layout = Literal["packed", "padded", "alone"]
-"""How documents lie in a pass: one after the other, one a row, or by themselves."""
+"""How documents are arranged in a pass: packed, one per row, or alone."""
 Read = Callable[[Layout, list[list[int]]], "list[torch.Tensor]"]
 """What one pass in a layout makes of each document, in fp32."""
 
@@ -51,7 +51,7 @@ class Choice(NamedTuple):
 
 
 def probe_documents(vocabulary: int) -> list[list[int]]:
-    """Make the documents that layouts are tried on, of a model's first tokens."""
+    """Build the documents to probe layouts with, from a model's first tokens."""
     draw = np.random.default_rng(0)
     return [draw.integers(0, min(99, vocabulary), size).tolist() for size in PROBES]
 
@@ -59,10 +59,10 @@ def probe_documents(vocabulary: int) -> list[list[int]]:
 def choose_layout(
     read: Read, layouts: Sequence[Layout], vocabulary: int, copies: Callable[[Layout], int], exact: Exactness
 ) -> Choice:
-    """Give the first layout in which documents are read as by themselves; alone if there is none.
+    """Choose the first layout that reads documents as if alone; `alone` without any.
 
     Raises UserError if the model is no causal one, or computes no numbers.
-    vocabulary: of the model. copies: how often each document stands in a pass of a layout, at least 2.
+    vocabulary: of the model. copies: copies of each document in a pass, at least 2.
     """
     probes = probe_documents(vocabulary)
     alone = [read("alone", [each])[0] for each in probes]
@@ -72,7 +72,7 @@ def choose_layout(
         try:
             found = read(layout, probes * copies(layout))
         except REFUSALS as error:
-            reasons.append(f"{layout} it is refused ({said_by(error)})")
+            reasons.append(f"{layout} it is refused ({first_line_of_error(error)})")
             continue
         if is_sound(found, alone, exact):
             return Choice(layout, tuple(reasons))
@@ -81,7 +81,7 @@ def choose_layout(
 
 
 def _check_causal(read: Read, probe: list[int], whole: torch.Tensor, exact: Exactness) -> None:
-    """Raise UserError if what stands behind a token changes what is made of it."""
+    """Raise UserError if later tokens change the results of earlier ones: the model is not causal."""
     if not whole.isfinite().all():
         raise UserError("the model computes infinite numbers, or none; choose another model or dtype")
     part = read("alone", [probe[: len(probe) // 2]])[0]
@@ -90,7 +90,7 @@ def _check_causal(read: Read, probe: list[int], whole: torch.Tensor, exact: Exac
 
 
 def is_sound(found: Sequence[torch.Tensor], alone: Sequence[torch.Tensor], exact: Exactness) -> bool:
-    """Whether documents, found in their order again and again, are as each by itself."""
+    """Return whether documents, repeated in order, give the same results as alone."""
     largest = max(float(each.abs().max()) for each in alone)
     return all(
         float((own - each).abs().max()) <= exact.alone * largest
@@ -102,6 +102,6 @@ def is_sound(found: Sequence[torch.Tensor], alone: Sequence[torch.Tensor], exact
     )
 
 
-def said_by(error: Exception) -> str:
-    """Give the beginning of an error in a line."""
+def first_line_of_error(error: Exception) -> str:
+    """Return the beginning of an error message, on one line."""
     return " ".join(str(error).split())[:100] or type(error).__name__

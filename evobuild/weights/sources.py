@@ -26,7 +26,7 @@ HUB_SECONDS = 5.0
 
 
 def weights_source(weights: Weights) -> tuple[str, str | None]:
-    """Where weights are loaded from: a folder and None, or a hub id and its revision.
+    """Return where to load weights from: a folder and None, or a hub id and its revision.
 
     Where the hub does not give them it is the folder of the hub's cache that holds them.
 
@@ -39,7 +39,7 @@ def weights_source(weights: Weights) -> tuple[str, str | None]:
 
 
 def checkpoint_folder(weights: Weights) -> Path:
-    """The folder of local weights, which holds a model. Raises UserError if it does not, or holds pickles."""
+    """Return the folder of local weights. Raises UserError if it holds no model, or pickles."""
     folder = local_folder(weights)
     if (folder / "config.json").exists():
         if not weights.pickle:
@@ -68,7 +68,7 @@ def refuse_pickles(folder: Path) -> None:
 
 
 def local_folder(weights: Weights) -> Path:
-    """Where local weights lie, be they there or not: a package is looked up, and not imported.
+    """Return the folder of local weights, even if missing: a package is located, not imported.
 
     Raises UserError if it is not installed.
     """
@@ -83,7 +83,7 @@ def local_folder(weights: Weights) -> Path:
 
 
 def hub_commit(weights: Weights) -> str:
-    """Ask the hub for a revision's commit. Raises UserError with what came instead."""
+    """Ask the hub for a revision's commit. Raises UserError with the hub's error."""
     hub, errors = require("huggingface_hub", "train"), require("huggingface_hub.errors", "train")
     try:
         info = hub.HfApi().model_info(weights.name, revision=weights.revision or None, timeout=HUB_SECONDS)

@@ -5,9 +5,9 @@ authors              as the script of IC-IFD's authors does it (Hui et al. 2024,
 superfiltering       as Superfiltering's script does it (Li et al. 2024, arXiv:2402.00530)
 
 With the first three the answer's ids are those that the tokenizer gives in the text of both, after the
-place where they meet. What stands before is tokenized as a served model gets it. A blank that a chat
+place where they meet. The text before it is tokenized as a served model gets it. A blank that a chat
 template writes with the answer, behind the prompt, may be in the answer's first token: after "[/INST]"
-"▁Red" answers. Where a token holds characters of both sides else, or that blank and what stands before it,
+"▁Red" answers. Where a token holds characters of both sides else, or that blank and the text before it,
 the answer is tokenized by itself, as a model would have to write it after its prompt. The lone answer has
 the very same ids, after the same template with the question left out. So both losses are over the same ids,
 behind the same separator.
@@ -67,12 +67,12 @@ def tokenize_pairs(
     """
     if template in ("authors", "superfiltering"):
         as_published = _as_authors if template == "authors" else _as_superfiltering
-        yield from (_broken(row) or as_published(tokenizer, row, max_length) for row in rows)
+        yield from (_reject_broken(row) or as_published(tokenizer, row, max_length) for row in rows)
         return
     form, literal = _form(tokenizer, template), LiteralTokenizer(tokenizer)
     for first in range(0, len(rows), BATCH):
         some = rows[first : first + BATCH]
-        laid = [_broken(row) or _laid_out(literal, form, row) for row in some]
+        laid = [_reject_broken(row) or _lay_out_all(literal, form, row) for row in some]
         kept = [(row, each) for row, each in zip(some, laid, strict=True) if isinstance(each, Layout)]
         pairs = _exact_pairs(literal, form, kept, max_length)
         yield from (each if isinstance(each, Reject) else next(pairs) for each in laid)
@@ -99,15 +99,15 @@ def _form(tokenizer: PreTrainedTokenizerBase, template: Template) -> _Form:
     return _Form(lambda row: chat_text(tokenizer, row) + lead, [], len(lead) - len(lead.rstrip()))
 
 
-def _broken(row: Instruction) -> Reject | None:
-    """A reject of a row that no tokenizer reads: half a surrogate pair is no character."""
+def _reject_broken(row: Instruction) -> Reject | None:
+    """Reject a row with half a surrogate pair, which no tokenizer reads."""
     texts = "\n".join([row.instruction, row.input, row.output, *(content for _, content in row.history)])
     if not (half := SURROGATE.search(texts)):
         return None
     return Reject(row.id, BROKEN, f"U+{ord(half[0]):04X}", SURROGATE.sub("\ufffd", row.output))
 
 
-def _laid_out(literal: LiteralTokenizer, form: _Form, row: Instruction) -> Layout | Reject:
+def _lay_out_all(literal: LiteralTokenizer, form: _Form, row: Instruction) -> Layout | Reject:
     try:
         return lay_out(literal, form.text_of, row)
     except RefusedRow as error:
@@ -131,12 +131,12 @@ def _exact_pairs(
     lone = dict(zip(left, literal.encode(left), strict=True))
     for (row, _), layout, prompt, (answer, _) in zip(laid, cut, prompts, answers, strict=True):
         before = form.start + prompt.ids
-        if why := _unscored(row, before, answer, max_length):
+        if why := _find_unscored_reason(row, before, answer, max_length):
             yield Reject(row.id, why, f"{len(before)} tokens before it", row.output)
             continue
         alone = form.start + lone[layout.without_question].ids
         if not alone:
-            raise UserError("the chat template has nothing to stand before an answer; use another template")
+            raise UserError("the chat template writes nothing before an answer; use another template")
         spans = [prompt.holding(*stretch) for stretch in layout.question]
         # Nothing predicts the first token.
         shift = len(form.start)
@@ -156,19 +156,19 @@ class AnswerTokens(NamedTuple):
 def answer_tokens(
     literal: LiteralTokenizer, blanks: int, whole: Tokens, answer: str, prompt: str
 ) -> AnswerTokens:
-    """The ids of an answer in the whole text. blanks: of the template, at the prompt's end."""
+    """Return the ids of an answer in the whole text. blanks: of the template, at the prompt's end."""
     seam = len(prompt)
     first = whole.following(seam, blanks)
     if first is None:
         return AnswerTokens(literal.encode_inside(answer), 0)
     if blanks and first and whole.offsets[first - 1][0] < seam - blanks < whole.offsets[first - 1][1]:
-        # A blank is in one token with what stands before it: a served model writes it after that.
+        # The blank shares a token with the text before it: a served model writes it after that.
         return AnswerTokens(literal.encode_inside(prompt[seam - blanks :] + answer), blanks)
     return AnswerTokens(whole.ids[first:], whole.held_before(seam, first))
 
 
-def _unscored(row: Instruction, before: list[int], answer: list[int], max_length: int) -> str:
-    """Why no token of an answer can be scored; empty if one can."""
+def _find_unscored_reason(row: Instruction, before: list[int], answer: list[int], max_length: int) -> str:
+    """Return why no token of an answer can be scored; '' if one can."""
     if not row.output.strip():
         return EMPTY
     if not answer:
@@ -177,7 +177,7 @@ def _unscored(row: Instruction, before: list[int], answer: list[int], max_length
 
 
 def start_token(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The token before which nothing stands: bos, else eos, else pad.
+    """Return the token that begins a text: bos, else eos, else pad.
 
     Raises UserError if the tokenizer has none of them.
     """

@@ -26,7 +26,10 @@ def test_of_some_rows_all_their_answers_are_read_and_no_other(tmp_path, rows_per
         ordered = ByRow(tmp_path / "answers", ANSWERS, ("number", "answer"), tmp_path)
     assert ordered.height == len(answers)
     found = [
-        [Answer(*values) for values in ordered.of(some).select("id", "row", "number", "answer").iter_rows()]
+        [
+            Answer(*values)
+            for values in ordered.read_for_rows(some).select("id", "row", "number", "answer").iter_rows()
+        ]
         for some in rows.iter_slices(4)
     ]
     for some, own in zip(rows.iter_slices(4), found, strict=True):

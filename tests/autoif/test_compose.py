@@ -39,7 +39,7 @@ def settings(**values):
 )
 def test_which_rows_are_queries(row, fields, domains, reason):
     given = row(**fields)
-    (found,) = compose.sift_queries([given], settings(domains=domains))
+    (found,) = compose.filter_queries([given], settings(domains=domains))
     assert (found.reason if isinstance(found, Reject) else None) == reason
     assert found.id == given.id
 
@@ -50,7 +50,7 @@ def composed(tmp_path):
 
     def compose_rows(queries, constraints, count=2, seed=42):
         table = write_rows(tmp_path / "queries.parquet", *queries)
-        drawn = compose.draw_queries(queries, constraints, count, seed)
+        drawn = compose.sample_queries(queries, constraints, count, seed)
         rows = compose.ComposedRows(table, drawn, constraints, "autoif")
         assert list(rows) == list(rows) and len(rows) == drawn.height
         return sorted(rows, key=lambda each: each.operation)
@@ -96,7 +96,7 @@ def test_queries_are_drawn_for_each_constraint_alone_whatever_the_order(row, com
 
 def cut(rows, most, seed):
     """The ids of the rows that are drawn, and the rejects."""
-    found = sorted(compose.cut_rows(rows, most, seed))
+    found = sorted(compose.limit_rows(rows, most, seed))
     lost = [each for each in found if isinstance(each, Reject)]
     return [each.id for each in found if not isinstance(each, Reject)], lost
 

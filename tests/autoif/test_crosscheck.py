@@ -161,7 +161,7 @@ def test_why_a_constraint_is_lost_is_named(expected, table, changes, reason):
 def test_a_row_has_the_best_function_first_and_the_cases_that_are_left():
     # Of the fourth case one function of three says what it expects.
     found = crosschecked("TTTF", ["FTTT", "TTTT", "TTFF"], PAPER)
-    assert crosscheck.verified_row(found) == (
+    assert crosscheck.build_verified_row(found) == (
         "c",
         "Use no comma.",
         "",

@@ -184,7 +184,7 @@ DEEP = ("(" * 4000 + ")" * 4000, "-" * 9000 + "1", "f(" * 300 + ")" * 300, "1" *
     ],
 )
 def test_code_too_deep_or_too_long_for_a_parser_is_a_reject_with_a_reason(code, reason):
-    made, dropped = verifiers._result(reply("c1-0", json.dumps({"func": code, "cases": []})))
+    made, dropped = verifiers._build_result(reply("c1-0", json.dumps({"func": code, "cases": []})))
     assert (made.reason, dropped) == (reason, [])
 
 

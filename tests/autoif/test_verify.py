@@ -53,7 +53,7 @@ def test_no_verdict_is_not_true_and_says_why():
     assert first == ["true", "false", "true", "no boolean", "raised: KeyError"]
     assert found[0].verdicts[1:] == ("syntax: SyntaxError", "missing", "raised: AttributeError")
     assert [each.accuracy for each in found] == [0.25, 0.0, 0.25, 0.0, 0.0]
-    kinds = count_reasons(kind for each in found for kind in verify.missing_verdicts(each))
+    kinds = count_reasons(kind for each in found for kind in verify.list_missing_verdicts(each))
     assert kinds == {"raised": 6, "missing": 5, "syntax": 5, "no boolean": 1}
 
 
@@ -167,7 +167,7 @@ def test_rows_come_with_their_answers_by_number_and_are_counted(tmp_path, row, m
     table = write_rows(tmp_path / "rows", *rows)
     by_row = ByRow(write_answers(tmp_path / "answers", *answers), ANSWERS, ("number", "answer"), tmp_path)
     monkeypatch.setattr(verify, "ROWS", 2)
-    found = list(verify.answered_rows(table, by_row, functions))
+    found = list(verify.read_answered_rows(table, by_row, functions))
     assert [each.id for each in found] == [each.id for each in rows[1:]]
     assert [[answer.number for answer in each.answers] for each in found] == [[0, 1, 2]] * 3
     assert [each.functions for each in found] == [functions[each.operation] for each in rows[1:]]

@@ -220,7 +220,7 @@ def test_these_tokenizers_merge_what_they_are_to_merge(peer: Peer) -> None:
     }
     merged = set()
     for task, (prompt, continuation) in by_place.items():
-        scored = Continuations(peer.tokenizer).after_text(prompt, continuation)
+        scored = Continuations(peer.tokenizer).encode_after_text(prompt, continuation)
         whole = peer.tokenizer(prompt + continuation)["input_ids"]
         if scored.prompt != whole[: len(scored.prompt)]:
             merged.add(task)

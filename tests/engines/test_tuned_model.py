@@ -55,7 +55,7 @@ def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
 def greedy(base: Path, folder: Path, rank: int, messages: list[dict[str, str]]) -> str:
     """The answer by transformers."""
     # An adapter's folder holds no config.
-    tokenizer = checkpoints.transformers_library().AutoTokenizer.from_pretrained(folder)
+    tokenizer = checkpoints.import_transformers().AutoTokenizer.from_pretrained(folder)
     model = checkpoints.load_causal_lm(Weights(str(base)), "float32", str(folder) if rank else "")
     prompt = tokenizer.apply_chat_template(
         messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"

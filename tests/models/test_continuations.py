@@ -93,7 +93,7 @@ def test_a_seam_inside_a_token_leaves_the_prompt_its_own_tokens() -> None:
     tokenizer = made_tokenizers.tokenizer("pieces with a prefix")
     before, whole = (tokenizer(text)["input_ids"] for text in ("Name three col", "Name three colours: red"))
     assert whole[: len(before)] != before
-    assert Continuations(tokenizer).after_text("Name three col", "ours: red") == (
+    assert Continuations(tokenizer).encode_after_text("Name three col", "ours: red") == (
         before,
         whole[len(before) :],
     )
@@ -101,7 +101,7 @@ def test_a_seam_inside_a_token_leaves_the_prompt_its_own_tokens() -> None:
 
 def test_behind_blanks_alone_all_of_a_text_is_scored() -> None:
     tokenizer = made_tokenizers.tokenizer("bytes")
-    found = Continuations(tokenizer).after_text(" \n", "red")
+    found = Continuations(tokenizer).encode_after_text(" \n", "red")
     assert found == ([tokenizer.bos_token_id], tokenizer(" \nred")["input_ids"])
 
 

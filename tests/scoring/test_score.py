@@ -96,7 +96,7 @@ def test_ratios_are_those_of_the_rows_own_losses() -> None:
 
 def test_a_row_is_cut_to_the_models_context(monkeypatch: pytest.MonkeyPatch) -> None:
     row = tiny.row(output="Flint. " * 40)
-    monkeypatch.setattr(checkpoints, "context_length", lambda _: 50)
+    monkeypatch.setattr(checkpoints, "read_context_length", lambda _: 50)
     found = scores([row], max_length=2048)[row.id]
     assert isinstance(found, Score)
     assert found.truncated

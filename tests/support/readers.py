@@ -213,7 +213,7 @@ def _of_verifier(code: str) -> str:
 
 
 _TEXT: dict[str, Reader] = {
-    "a letter that is chosen": lambda text: choices.stated_choice(text, "ABCD"),
+    "a letter that is chosen": lambda text: choices.find_stated_choice(text, "ABCD"),
     "assistant_phrases.strip": assistant_phrases.strip_assistant_phrases,
     "assistant_phrases.rewriting": assistant_phrases.find_rewriting_opening,
     "assistant_phrases.answer": assistant_phrases.find_answer_opening,
@@ -230,7 +230,7 @@ _TEXT: dict[str, Reader] = {
     "json_repairs.objects, one open": lambda text: list(json_repairs.find_json_objects('{"a": "' + text)),
     "json_repairs.parse_code": json_repairs.parse_code,
     "json_repairs.compiling_code": json_repairs.find_compiling_code,
-    "json_repairs.escapes": json_repairs.take_off_escapes,
+    "json_repairs.escapes": json_repairs.unescape_once,
     "json_replies.values": lambda text: list(json_replies.find_json_values(text)),
     "json_replies.values, one open": lambda text: list(json_replies.find_json_values('{"a": ["' + text)),
     "language.detect": language.detect_language,
@@ -310,7 +310,7 @@ _AUTOIF: dict[str, Reader] = {
             _of_verifier(f"def evaluate(response):\n    return ({text})")
         )
     ),
-    "verifiers.result": lambda text: verifiers._result(reply("key-0", text)),
+    "verifiers.result": lambda text: verifiers._build_result(reply("key-0", text)),
     "backtranslate.text": backtranslate.read_backtranslation,
     "booleans.boolean": booleans.read_boolean,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evobuild.text.choices import stated_choice
+from evobuild.text.choices import find_stated_choice
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ from evobuild.text.choices import stated_choice
     ],
 )
 def test_a_reply_chooses_the_letter_that_it_states_last(reply: str, letter: str | None) -> None:
-    assert stated_choice(reply, "ABCD") == letter
+    assert find_stated_choice(reply, "ABCD") == letter
 
 
 def test_only_letters_of_the_question_are_chosen() -> None:
-    assert stated_choice("The answer is E.", "ABCD") is None
-    assert stated_choice("The answer is E.", "ABCDE") == "E"
-    assert stated_choice("The answer is B. Or is the answer E?", "ABCD") == "B"
+    assert find_stated_choice("The answer is E.", "ABCD") is None
+    assert find_stated_choice("The answer is E.", "ABCDE") == "E"
+    assert find_stated_choice("The answer is B. Or is the answer E?", "ABCD") == "B"

@@ -21,7 +21,7 @@ from evobuild.core.params import load_params, read_yaml
 from evobuild.core.rejects import REJECTS
 from evobuild.core.uri import EXPERIENCED, Weights
 from evobuild.training import experience, finetune
-from evobuild.training.examples.labelling import labelled_pair
+from evobuild.training.examples.labelling import label_pair
 from evobuild.training.params import Experience
 from evobuild.training.running.job import UNLABELLED, Example
 from evobuild.weights import checkpoints
@@ -118,7 +118,7 @@ def test_the_answer_and_its_end_are_learnt_and_cut(room: int, learnt: str) -> No
     row = tiny.row(output="%%%")
     (pair,) = tokenize_pairs(tiny.tokenizer(), "plain", [row], 128)
     assert isinstance(pair, Pair)
-    example = labelled_pair(pair, [tiny.tokenizer().eos_token_id], pair.answer_start + room)
+    example = label_pair(pair, [tiny.tokenizer().eos_token_id], pair.answer_start + room)
     ids, labels = example["input_ids"], example["labels"]
     assert labels == [UNLABELLED] * pair.answer_start + ids[pair.answer_start :]
     assert tiny.tokenizer().decode(ids) == f"<|begin|>{row.instruction}\n{learnt}"

@@ -63,11 +63,11 @@ def test_measurements_are_of_the_libraries_too(monkeypatch: pytest.MonkeyPatch) 
     before = identities.measuring_identity(pinned)
     assert before.startswith("someone/model@12fd25f numpy==") and "torch==" in before
     monkeypatch.setattr(identities.metadata, "version", lambda name: "99")
-    identities._installed_versions.cache_clear()
+    identities._read_versions.cache_clear()
     try:
         assert identities.measuring_identity(pinned) != before
     finally:
-        identities._installed_versions.cache_clear()
+        identities._read_versions.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["someone/model", "no/such/folder/here", "./missing"])
@@ -89,7 +89,7 @@ def cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    "load", [checkpoints.load_tokenizer, checkpoints.load_causal_lm, checkpoints.context_length]
+    "load", [checkpoints.load_tokenizer, checkpoints.load_causal_lm, checkpoints.read_context_length]
 )
 @pytest.mark.parametrize("name", ["someone/model", "no/such/folder/here"])
 def test_an_unknown_model_is_refused_at_once_naming_it_and_the_hub(cut_off: Path, load, name: str) -> None:
@@ -138,7 +138,7 @@ def test_cut_off_weights_are_refused(copy: Path) -> None:
 
 
 def test_the_context_is_the_configs_positions() -> None:
-    assert checkpoints.context_length(Weights(str(tiny.folder()))) == 2048
+    assert checkpoints.read_context_length(Weights(str(tiny.folder()))) == 2048
 
 
 def test_a_base_without_a_chat_template_gets_one(copy: Path) -> None:

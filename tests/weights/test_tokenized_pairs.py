@@ -229,7 +229,7 @@ def test_an_answer_stands_outside_of_a_thought(opening: str) -> None:
 def test_a_chat_template_with_nothing_before_an_answer_is_refused() -> None:
     bare = deepcopy(tiny.tokenizer())
     bare.chat_template = "{{ messages[0].content }}"
-    with pytest.raises(UserError, match="nothing to stand before an answer"):
+    with pytest.raises(UserError, match="nothing before an answer"):
         made("chat", tokenizer=bare)
 
 

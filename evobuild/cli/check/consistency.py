@@ -25,7 +25,7 @@ from evobuild.core.prompts import render_prompt
 from evobuild.core.suggestions import unknown_name
 from evobuild.evolution.params import INITIAL_METHODS, METHOD_NAMES, method_paths
 from evobuild.models import roles
-from evobuild.training.params import tuned_models
+from evobuild.training.params import list_tuned_models
 
 HELD_OUT = "data/held_out.parquet"
 """The evaluation set that the stage seed makes."""
@@ -46,7 +46,7 @@ def check_params(params: Params) -> None:
         selection_checks.check_selection(params)
     _check_earlier(params)
     training_checks.check_training(params)
-    roles.check_models(params.models, tuned_models(params.bases, params.experience))
+    roles.check_models(params.models, list_tuned_models(params.bases, params.experience))
     evaluation_checks.check_evaluation(params)
     toy_checks.check_toys(params)
 

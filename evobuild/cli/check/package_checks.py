@@ -18,7 +18,7 @@ from evobuild.evaluation.lm_eval_tasks import LM_EVAL
 from evobuild.evaluation.params import build_benchmarks, resolve_models
 from evobuild.models.roles import chat_models, evaluated_models, weights_models
 from evobuild.scoring.params import measure_models
-from evobuild.training.params import Finetune, settings_of_base, tuned_models
+from evobuild.training.params import Finetune, list_tuned_models, settings_of_base
 
 
 class Package(NamedTuple):
@@ -99,7 +99,7 @@ def check_packages(params: Params) -> None:
 
 def _check_weights_packages(params: Params) -> None:
     weights = {f"models.{role}": model for role, model in weights_models(params.models).items()}
-    for key, model in (weights | tuned_models(params.bases, params.experience)).items():
+    for key, model in (weights | list_tuned_models(params.bases, params.experience)).items():
         if model.package and util.find_spec(model.package) is None:
             raise BadParams(
                 f"params.yaml: {key} names the package '{model.package}', which is not installed; "

@@ -14,7 +14,7 @@ from evobuild.core.errors import UserError
 from evobuild.core.library import template_folder
 from evobuild.core.uri import Weights
 from evobuild.core.yaml_files import read_yaml
-from evobuild.process.lock import LOCK, WRITER, installed_version, stage_sources
+from evobuild.process.lock import LOCK, WRITER, read_installed_version, stage_sources
 from evobuild.process.version import __version__
 from evobuild.weights.identities import weights_identity
 
@@ -40,7 +40,7 @@ def build_lock_text(stages: Iterable[Declared], params: Params) -> str:
         "stages": digests,
         # Keep the recorded version of a library that is not installed: it computed nothing on this machine.
         "libraries": {
-            name: installed_version(name) or known.get("libraries", {}).get(name) for name in libraries
+            name: read_installed_version(name) or known.get("libraries", {}).get(name) for name in libraries
         },
         "packages": {
             role: _hash_weights(model) or known.get("packages", {}).get(role) if model else None

@@ -15,7 +15,7 @@ from evobuild.core.dvc_hash import dvc_md5
 from evobuild.core.params import StageParams, declared_keys, declared_values, default_values
 from evobuild.core.prompts import included
 from evobuild.core.stages import AFTER_SELECT, stage_instances
-from evobuild.process.lock import installed_version
+from evobuild.process.lock import read_installed_version
 from evobuild.weights.identities import weights_identity
 
 
@@ -55,7 +55,7 @@ def collect_provenance(values: Mapping[str, Any], counts: Path) -> Provenance:
         changed={key: {"value": value, "default": old} for key, old, value in _find_changes(shipped, read)},
         prompts={str(path): dvc_md5(path) for part in parts for path in included(part.templates()).values()},
         files={name: dvc_md5(Path(name)) for name in files if Path(name).exists()},
-        libraries={name: version for name in libraries if (version := installed_version(name))},
+        libraries={name: version for name in libraries if (version := read_installed_version(name))},
         weights={model.name: weights_identity(model).partition("#")[2] for model in packages if model},
     )
 

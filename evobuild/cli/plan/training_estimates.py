@@ -29,12 +29,12 @@ from evobuild.training.params import DATASET, Finetune, settings_of_base
 from evobuild.training.planning.estimates import (
     Memory,
     checkpoint_bytes,
+    count_trained_parameters,
     device_memory,
     host_bytes,
-    planned_load,
-    trained_parameters,
+    plan_load,
 )
-from evobuild.training.planning.flops import attended_length, training_flops_per_token
+from evobuild.training.planning.flops import mean_attended_length, training_flops_per_token
 from evobuild.training.planning.shapes import Shape, llama_shape, model_shape
 from evobuild.training.running.batches import step_count
 from evobuild.weights import checkpoints
@@ -115,7 +115,7 @@ class Trainings:
         except UserError as error:
             return self._estimate_without_config(str(model), settings, "; ".join(str(error).splitlines()))
         devices = find_devices(machine)
-        load = planned_load(settings, machine, devices.processes, devices.cuda)
+        load = plan_load(settings, machine, devices.processes, devices.cuda)
         memory = device_memory(shape, load)
         known = _estimate_from_rows(settings, rows, str(model))
         each = _count_token_flops(shape, settings, rows)
@@ -123,7 +123,7 @@ class Trainings:
         return replace(
             known,
             parameters=shape.parameters,
-            tuned=trained_parameters(shape, settings),
+            tuned=count_trained_parameters(shape, settings),
             **_estimate_hours(known, each, speed),
             devices=load.devices,
             memory=memory,
@@ -233,8 +233,8 @@ def _count_token_flops(shape: Shape, settings: Finetune, rows: Rows) -> float:
     """Count the training FLOP of one token."""
     return training_flops_per_token(
         shape,
-        attended_length(rows.lengths) or rows.guess,
-        adapters=trained_parameters(shape, settings) if settings.lora.rank else 0,
+        mean_attended_length(rows.lengths) or rows.guess,
+        adapters=count_trained_parameters(shape, settings) if settings.lora.rank else 0,
         reference=settings.method == "dpo" and settings.dpo.reference,
     )
 

@@ -42,7 +42,7 @@ from evobuild.evaluation.benchmark import (
     raw_prompt,
 )
 from evobuild.evaluation.benchmarks.question_files import Question, question_tables, read_questions
-from evobuild.text.choices import stated_choice
+from evobuild.text.choices import find_stated_choice
 
 Split = Literal["dev", "val", "test"]
 
@@ -166,7 +166,7 @@ class MultipleChoice(Benchmark[MultipleChoiceSettings]):
             question: Question = answer.item.content["question"]
             if self.settings.mode == "generative":
                 reply = answer.replies[0].text
-                letter = stated_choice(reply, question.letters)
+                letter = find_stated_choice(reply, question.letters)
                 checks = [Check("read", float(letter is not None))]
             else:
                 sums = [

@@ -16,7 +16,7 @@ CAPABILITIES_VERSION_3 = 0x20080522
 SIGKILL = 9
 
 STATUS = b"%04x"
-"""How a process is said to have ended: its status as wait(2) gives it."""
+"""How a process ended: its status as from wait(2)."""
 
 
 def leave_watch(out: int) -> None:

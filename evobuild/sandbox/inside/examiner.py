@@ -1,6 +1,6 @@
 """Run the tests of a problem on a program that is in another sandbox.
 
-The tests call stand-ins: a call goes through a channel to the program's process and its answer comes back
+The tests call proxies: a call goes through a channel to the program's process and its answer comes back
 as plain values. No code or object of the program is ever here, so it can forge what its functions
 return and nothing else: a class whose `==` is always true arrives as a reference that equals nothing,
 leaving the process is no answer, and the verdict goes to the parent on a channel that only this process has.
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 SAID = ("syntax", "raised", "memory", "unsuitable")
-"""What a program may say that came of it in place of a value; nobody but the parent knows more."""
+"""Endings that a program may report instead of a value; only the parent knows more."""
 
 
 class Program:
@@ -59,7 +59,7 @@ class Program:
                 self._fail(kind, detail)
 
     def ask(self, expression: str) -> object:
-        """Have an expression evaluated there. Raises the built-in exception that it raised."""
+        """Have the program evaluate an expression. Raises the built-in exception that it raised."""
         self._write(marshal.dumps(marshal.dumps(expression)))
         kind, found = self._line()
         if kind == "value":
@@ -163,9 +163,9 @@ def source_of(value: object) -> str:
 
 
 def _exception(name: object) -> Exception | None:
-    """The built-in exception of a name, if there is one that a test could expect.
+    """Return the built-in exception of a name, if a test could expect it.
 
-    StopIteration is none, as of a generator (PEP 479): it would end the loop of a test, not fail it.
+    StopIteration is excluded, as in a generator (PEP 479): it would end the loop of a test, not fail it.
     """
     kind = getattr(builtins, name, None) if isinstance(name, str) else None
     if not isinstance(kind, type) or not issubclass(kind, Exception):
@@ -213,7 +213,7 @@ def _examine(task: Task, end: Callable[[str, str], NoReturn]) -> None:
 
 
 def _free(code: object, names: dict[str, object]) -> set[str]:
-    """Global names that tests use and nothing here defines: the program's."""
+    """Return global names that the tests use and do not define: the program's."""
     assert isinstance(code, type(_free.__code__))
     inner = [constant for constant in code.co_consts if isinstance(constant, type(code))]
     found = set(code.co_names).union(*(_free(each, names) for each in inner))
@@ -221,7 +221,7 @@ def _free(code: object, names: dict[str, object]) -> set[str]:
 
 
 def _found(name: str, program: Program) -> object:
-    """A module that tests take for granted, and never the program's; else what the program calls so."""
+    """Resolve a name to a module that tests rely on, never the program's; else to the program's value."""
     if name in sys.stdlib_module_names:
         return __import__(name)
     return Reference(program, f"names[{name!r}]")

@@ -2,7 +2,7 @@
 
 A line is [kind], [kind, detail] or ["value", value], in ASCII (see runner.py and values.py). Whatever else it
 is raises Unreadable and nothing but that, in time and memory linear in its length: bytes of another
-encoding, half a line, numbers without end, NaN, depth, keys twice, other types, a value that is none.
+encoding, half a line, numbers without end, NaN, depth, duplicate keys, other types, an invalid value.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def read_line(line: bytes) -> list[object]:
 
 
 def read_value(found: object, opaque: Callable[[list[object]], object] | None = None) -> Plain:
-    """Give the value that the second item of a line stands for. opaque: see `decode_value`.
+    """Decode the value in the second item of a line. opaque: see `decode_value`.
 
     Raises UnicodeEncodeError if text in it has half a character, which a function may well return.
     """

@@ -1,6 +1,6 @@
 """Make what a program asks for by chance or by the clock the same in every run.
 
-The clock stands at midnight of 1 January 2024, UTC, and random numbers begin at one seed. Only
+The clock is fixed at midnight of 1 January 2024, UTC, and random numbers begin at one seed. Only
 what the program's text names is looked at: importing it costs time. A rule, not a wall: a program
 that wants the real time can have it.
 """

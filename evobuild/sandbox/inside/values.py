@@ -104,7 +104,7 @@ def _name(value: object) -> str:
 
 
 def decode_value(found: object, opaque: Callable[[list[object]], object] | None = None) -> Plain:
-    """Make the value that parsed JSON stands for. Raises ValueError where it stands for none."""
+    """Decode the value of parsed JSON. Raises ValueError if it encodes no value."""
     if isinstance(found, list):
         return [decode_value(item, opaque) for item in found]
     if isinstance(found, str):
@@ -176,7 +176,7 @@ MAKERS: dict[str, Callable[[list[Any]], Plain]] = {
     "dict": _dict,
     "complex": _complex,
 }
-"""What makes the value that stands under a name, of the list there."""
+"""Constructor of the value of each tag, from the list that it holds."""
 
 EXAMINER_MAKERS: dict[str, Callable[[list[Any]], Plain]] = {"range": _range, "iterator": iter}
 """What an examiner gets besides."""

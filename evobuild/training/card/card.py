@@ -1,7 +1,7 @@
 """The model card of a tuned model: what it is made of, under which licences, and how it is used.
 
 It is README.md of the model's folder, with the front matter of the hub's model cards. The same base, data and
-params give the same bytes: no time, no machine and no path outside the repository stands in it.
+params give the same bytes: it contains no time, no machine and no path outside the repository.
 
 Source: https://huggingface.co/docs/hub/model-cards and huggingface/hub-docs, modelcard.md.
 """
@@ -22,7 +22,7 @@ from evobuild.training.card import licences
 from evobuild.training.card.generating import STOPS, Tuned, generating_section
 from evobuild.training.card.licences import Licence
 from evobuild.training.params import TRAINING, Finetune
-from evobuild.weights.identities import installed_version
+from evobuild.weights.identities import read_installed_version
 from evobuild.weights.params import LIBRARIES
 
 MERGED = "adapter"
@@ -31,7 +31,7 @@ MERGED = "adapter"
 
 @dataclass(frozen=True, kw_only=True)
 class CardFacts:
-    """What a card says beside what stands in the model's folder.
+    """Facts of a card besides the content of the model's folder.
 
     name: the key in `bases`. identity: of the base, as `weights_identity` gives it. data: the table that is
     trained on. rows, tokens: of what is learnt from. rejects: rows that are not, by reason. curve: as
@@ -75,12 +75,12 @@ def write_card(folder: Path, facts: CardFacts) -> None:
         _data(facts),
         _training(facts),
         _licences(facts, licence),
-        generating_section(_tuned(facts, folder, is_adapter)),
+        generating_section(_describe_tuning(facts, folder, is_adapter)),
     ]
     (folder / "README.md").write_text("\n".join(parts), encoding="utf-8")
 
 
-def _tuned(facts: CardFacts, folder: Path, is_adapter: bool) -> Tuned:
+def _describe_tuning(facts: CardFacts, folder: Path, is_adapter: bool) -> Tuned:
     return Tuned(
         name=facts.name,
         folder=facts.folder,
@@ -144,7 +144,7 @@ def _data(facts: CardFacts) -> str:
     digest = dvc_md5(facts.data)
     rows = [
         ("trained on", code(str(facts.params.data))),
-        (f"version of {code(_shown_path(facts.data))}", f"md5 {code(digest)}, as in `dvc.lock`"),
+        (f"version of {code(_format_path(facts.data))}", f"md5 {code(digest)}, as in `dvc.lock`"),
         ("rows learnt from", f"{facts.rows:,}"),
         ("tokens of these rows", f"{facts.tokens:,}"),
         ("rows lost", f"{sum(facts.rejects.values()):,}"),
@@ -158,7 +158,7 @@ def _training(facts: CardFacts) -> str:
     libraries = sorted({*LIBRARIES, *TRAINING})
     rows = [("steps", f"{len(facts.curve):,}"), ("training loss of the last step", _last(facts, "loss"))]
     rows += [("loss on held-out rows, the last", _last(facts, "held_out_loss"))]
-    versions = ", ".join(f"{name} {installed_version(name)}" for name in libraries)
+    versions = ", ".join(f"{name} {read_installed_version(name)}" for name in libraries)
     lines = ["## Training", "", *_table(rows), "Losses are in nats per labelled token.", ""]
     return "\n".join([*lines, fenced("yaml", settings), f"Libraries: {versions}.", ""])
 
@@ -196,7 +196,7 @@ def _last(facts: CardFacts, column: str) -> str:
     return "not measured" if found is None else f"{found:.4f}"
 
 
-def _shown_path(path: Path) -> str:
+def _format_path(path: Path) -> str:
     return path.name if path.is_absolute() else str(path)
 
 

@@ -1,4 +1,4 @@
-"""Where the earlier answers of a conversation stand in its last prompt: they are learnt as its last is.
+"""Find the earlier answers of a conversation in its last prompt: they are trained on like the last answer.
 
 The conversation is rendered once more with marks around its earlier answers. One that a template takes
 something out of, as some do with thoughts, is not found, and none is where marks change what is rendered: an
@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from evobuild.core.instructions import Instruction
-from evobuild.weights.layouts import RefusedRow, answer_lead, chat_text, unused_marks
+from evobuild.weights.layouts import RefusedRow, answer_lead, chat_text, find_unused_marks
 from evobuild.weights.literal_tokenizer import LiteralTokenizer, Tokens
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class EarlierAnswers:
         return [(first, end) for first, end in found if first < end and tokens.ids[:end] == ids[:end]]
 
     def _spans(self, row: Instruction) -> tuple[str, list[tuple[int, int]]]:
-        """The prompt as it is tokenized, and in characters where the earlier answers stand in it."""
-        opening, closing, hidden = islice(unused_marks(row), 3)
+        """Return the prompt as tokenized, and the ranges of the earlier answers in it, in characters."""
+        opening, closing, hidden = islice(find_unused_marks(row), 3)
         history = [(role, self._literal.hide(content, hidden)) for role, content in row.history]
         plain = row._replace(
             history=tuple(history),
@@ -86,7 +86,9 @@ def _around_words(role: str, content: str, opening: str, closing: str) -> str:
 def _cut_out(
     text: str, marks: tuple[str, str], end: str, show: Callable[[str], str]
 ) -> tuple[str, list[tuple[int, int]]]:
-    """Take marks out of a rendered text: the text without them, and what stood between two with its end."""
+    """Take marks out of a rendered text: the text without them, and the text between two marks with its
+    end.
+    """
     pieces = re.split(f"([{''.join(marks)}])", text)
     shown, begun, spans = "", -1, []
     for piece, after in zip(pieces, [*pieces[1:], ""], strict=True):
@@ -102,7 +104,7 @@ def _cut_out(
 
 
 def _inside(tokens: Tokens, first: int, end: int, blanks: int) -> tuple[int, int]:
-    """The tokens that hold characters of a stretch alone, but for so many blanks before it."""
+    """Return the tokens that hold only characters of a range, except for some blanks before it."""
     found = tokens.following(first, blanks)
     if found is None:
         found = bisect_left(tokens.offsets, first, key=itemgetter(0))

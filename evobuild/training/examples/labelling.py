@@ -16,7 +16,7 @@ from evobuild.core.instructions import Instruction, PreferencePair
 from evobuild.core.reasons import EQUAL_ANSWERS
 from evobuild.core.rejects import Reject
 from evobuild.training.examples.earlier_answers import EarlierAnswers
-from evobuild.training.examples.templates import answer_end, written_end
+from evobuild.training.examples.templates import answer_end, find_written_end
 from evobuild.training.examples.truncation import Turn, cut_in_proportion
 from evobuild.training.params import Finetune
 from evobuild.training.running.job import UNLABELLED, Example
@@ -35,7 +35,7 @@ TRIED = 64
 """Rows of which is seen whether a served model would be asked the same."""
 
 
-def labelled_examples(
+def label_examples(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Instruction], params: Finetune, limit: int
 ) -> tuple[list[Example], list[Reject]]:
     """Ids and labels of each row that has an answer and room for it; the others as rejects.
@@ -46,7 +46,7 @@ def labelled_examples(
     """
     is_right = params.truncate == "right"
     literal = LiteralTokenizer(tokenizer)
-    text, end = written_end(tokenizer, literal)
+    text, end = find_written_end(tokenizer, literal)
     earlier = EarlierAnswers(tokenizer, literal, text)
     examples: list[Example] = []
     rejects: list[Reject] = []
@@ -57,23 +57,23 @@ def labelled_examples(
             continue
         turns = _turns(pair, end, earlier.find(row, pair.both))
         kept = turns if is_right else cut_in_proportion(turns, limit)
-        example = _labelled(kept, params.loss == "everything", limit)
+        example = _label(kept, params.loss == "everything", limit)
         if any(turn.answer for turn in kept):
             examples.append(example)
         else:
             rejects.append(Reject(row.id, NO_ROOM, f"{pair.answer_start} tokens before it", row.output))
     if not examples:
-        raise none_left(len(rows), limit, rejects)
+        raise no_rows_error(len(rows), limit, rejects)
     return examples, rejects
 
 
-def labelled_pair(pair: Pair, end: Sequence[int], limit: int) -> Example:
-    """Ids and labels of a question and its answer; only the answer and its end are labelled."""
-    return _labelled(_turns(pair, end, ()), False, limit)
+def label_pair(pair: Pair, end: Sequence[int], limit: int) -> Example:
+    """Return ids and labels of a question and its answer; only the answer and its end are labelled."""
+    return _label(_turns(pair, end, ()), False, limit)
 
 
-def none_left(rows: int, limit: int, rejects: Sequence[Reject]) -> BadInput:
-    """Say that no row can be trained on."""
+def no_rows_error(rows: int, limit: int, rejects: Sequence[Reject]) -> BadInput:
+    """Build the error that no row can be trained on."""
     return BadInput(
         f"none of {rows} rows has an answer that begins within {limit} tokens; "
         "raise finetune.max_length, or choose a base with a longer context; "
@@ -94,14 +94,14 @@ def _turns(pair: Pair, end: Sequence[int], earlier: Sequence[tuple[int, int]]) -
 
 
 def _common_end(ids: Sequence[int], others: Sequence[int]) -> int:
-    """How many of the last ids are the same."""
+    """Count the last ids that are equal."""
     pairs = zip(reversed(ids), reversed(others), strict=False)
     return next(
         (place for place, (one, other) in enumerate(pairs) if one != other), min(len(ids), len(others))
     )
 
 
-def _labelled(turns: Sequence[Turn], everything: bool, limit: int) -> Example:
+def _label(turns: Sequence[Turn], everything: bool, limit: int) -> Example:
     ids: list[int] = []
     labels: list[int] = []
     for prompt, answer, _ in turns:
@@ -116,7 +116,7 @@ def preference_examples(
 ) -> tuple[list[Example], list[Reject]]:
     """prompt_ids, chosen_ids and rejected_ids of each pair; those of a pair that is lost as rejects.
 
-    Both answers stand after the same ids and have the same end. limit: tokens of the prompt and the longer
+    Both answers follow the same ids and have the same end. limit: tokens of the prompt and the longer
     answer; both answers are cut to one length. A pair is lost if one of its answers is blank or has no room,
     or if both are the same once they are cut.
 
@@ -133,18 +133,20 @@ def preference_examples(
             lost = chosen if isinstance(chosen, Reject) else rejected
             rejects.append(lost._replace(detail=f"the {'better' if lost is chosen else 'other'} answer"))
             continue
-        found = _compared(chosen, rejected, end, params.truncate == "right", limit)
+        found = _build_comparison(chosen, rejected, end, params.truncate == "right", limit)
         if isinstance(found, dict):
             examples.append(found)
         else:
             rejects.append(Reject(row.id, found, f"{chosen.answer_start} tokens before it", row.output))
     if not examples:
-        raise none_left(len(rows), limit, rejects)
+        raise no_rows_error(len(rows), limit, rejects)
     return examples, rejects
 
 
-def _compared(chosen: Pair, rejected: Pair, end: Sequence[int], is_right: bool, limit: int) -> Example | str:
-    """An example, or the reason why there is none."""
+def _build_comparison(
+    chosen: Pair, rejected: Pair, end: Sequence[int], is_right: bool, limit: int
+) -> Example | str:
+    """Build an example, or return the reject reason."""
     # A blank of the template's may be in the first token of one answer and a token before the other.
     start = min(chosen.answer_start, rejected.answer_start)
     if chosen.both[:start] != rejected.both[:start]:
@@ -168,7 +170,7 @@ def check_examples(
     """Assert, before the first step, that what is learnt is right.
 
     Labels are the ids, and none is at the first place; what ends an answer is labelled in every example that
-    was not cut; a served model is asked with the very ids that stand before the answers of these rows.
+    was not cut; a served model gets exactly the ids before the answers of these rows.
 
     Raises UserError if every answer is cut before its end, or a served model would be asked otherwise.
     """

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PUBLISHED = {name: Path(f"prompts/chat/{name}.jinja") for name in SHIPPED}
-"""The files of our templates; read as they stand, since whoever has the model renders them."""
+"""The files of our templates; read verbatim, because users of the model render them."""
 ROLE, END = re.compile(r"<[|｜][^\s|｜<>]+[|｜]>"), re.compile(r"<[^\s<>]+>")
 """How templates write special tokens: most of them, and any that ends an answer."""
 SEAMS = {
@@ -68,16 +68,16 @@ def training_tokenizer(base: Weights, template: str) -> PreTrainedTokenizerBase:
 
 
 def answer_end(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The ids that end an answer in the tokenizer's chat template; the last is a special token.
+    """Return the ids that end an answer in the tokenizer's chat template; the last is a special token.
 
     Instances: <|im_end|> by Qwen's, " </s>" by Llama 2's; the tokenizer's end token by one that writes none.
     """
-    return written_end(tokenizer, LiteralTokenizer(tokenizer))[1]
+    return find_written_end(tokenizer, LiteralTokenizer(tokenizer))[1]
 
 
-def written_end(tokenizer: PreTrainedTokenizerBase, literal: LiteralTokenizer) -> tuple[str, list[int]]:
+def find_written_end(tokenizer: PreTrainedTokenizerBase, literal: LiteralTokenizer) -> tuple[str, list[int]]:
     """What a chat template writes to end an answer, '' if nothing, and the ids that end one."""
-    after = _after_answer(tokenizer)
+    after = _render_after_answer(tokenizer)
     if (found := literal.up_to_special(after)) is None:
         return "", [int(tokenizer.eos_token_id)]
     before, token = found
@@ -86,7 +86,7 @@ def written_end(tokenizer: PreTrainedTokenizerBase, literal: LiteralTokenizer) -
 
 
 def stop_tokens(tokenizer: PreTrainedTokenizerBase, known: int | Sequence[int] | None) -> list[int]:
-    """What generation has to stop at, for generation_config.eos_token_id of a tuned model.
+    """Return the stop tokens of generation, for generation_config.eos_token_id of a tuned model.
 
     known: what it holds already. What ends an answer in training comes first.
     """
@@ -134,7 +134,7 @@ def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 
 
 def _try_out(tokenizer: PreTrainedTokenizerBase, place: str) -> None:
-    """Raise BadInput if a chat template is none, or leaves out what it is given."""
+    """Raise BadInput if a chat template is invalid, or leaves out a message."""
     turn = {"role": "user", "content": ASKED}
     try:
         text = render_chat(tokenizer, [turn], add_generation_prompt=True)
@@ -147,7 +147,7 @@ def _try_out(tokenizer: PreTrainedTokenizerBase, place: str) -> None:
         raise BadInput(f"{place}: leaves out what the user says; expected a chat template")
 
 
-def _after_answer(tokenizer: PreTrainedTokenizerBase) -> str:
+def _render_after_answer(tokenizer: PreTrainedTokenizerBase) -> str:
     """What a chat template writes after the last answer; '' if it refuses the conversation that tries it."""
     turns = [{"role": "user", "content": ASKED}, {"role": "assistant", "content": ANSWERED}]
     with suppress(*REFUSALS):
@@ -163,7 +163,7 @@ def _check_tokens(tokenizer: PreTrainedTokenizerBase, template: str, writes: str
     if template in PUBLISHED:
         meant = ROLE.findall(str(tokenizer.chat_template))
     else:
-        meant = END.findall(_after_answer(tokenizer))[:1]
+        meant = END.findall(_render_after_answer(tokenizer))[:1]
     known = tokenizer.get_added_vocab()
     if absent := next((each for each in meant if each not in known), ""):
         raise UserError(

@@ -3,9 +3,9 @@
 In proportion is LLaMA-Factory's rule (hiyouga/LlamaFactory, src/llamafactory/data/processor): `infer_seqlen`
 of processor_utils.py, and the loops over turns in supervised.py and pairwise.py. Turns get the same lengths,
 with two differences. LLaMA-Factory cuts a prompt at its end, where the template opens the answer with the
-likes of "<|im_start|>assistant\\n", so that the answer stands where none is ever asked for; here the
-question's own end is cut. And what a template writes behind an answer's end token is the next prompt's here,
-not the answer's.
+likes of "<|im_start|>assistant\\n", so that the answer is at a position where none is ever requested; here
+the question's own end is cut. And what a template writes behind an answer's end token is the next prompt's
+here, not the answer's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 
 class Turn(NamedTuple):
-    """An answer and all that stands before it since the last one, as token ids.
+    """An answer and the text before it since the last one, as token ids.
 
     opening: how many at the prompt's end are the template's, before the answer.
     """
@@ -25,7 +25,9 @@ class Turn(NamedTuple):
     opening: int = 0
 
     def cut(self, prompt: int, answer: int) -> Turn:
-        """The turn with so many tokens: the answer's first, and the prompt's first before its opening."""
+        """Cut the turn to a number of tokens: keep the answer's first, and the prompt's first before its
+        opening.
+        """
         gone = len(self.prompt) - prompt
         place = max(0, prompt - self.opening)
         return Turn(
@@ -50,7 +52,7 @@ def proportional_lengths(prompt: int, answer: int, room: int) -> tuple[int, int]
 
 
 def cut_in_proportion(turns: Sequence[Turn], room: int) -> list[Turn]:
-    """Cut turns to so many tokens together, each in proportion; those that find no room are left out."""
+    """Cut turns to a total number of tokens, each in proportion; drop those that do not fit."""
     kept: list[Turn] = []
     for turn in turns:
         if room <= 0:

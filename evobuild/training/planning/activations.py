@@ -11,7 +11,7 @@ and s that of what goes from layer to layer, 2 for bf16 and 4 for fp32:
 
 Each of two norms keeps its input in fp32, what it normed, and what the linear layers read of it: these
 share it (c = 2), but where autocast casts it from fp32 for each of five (c = 5). Attention keeps queries,
-keys, values and what comes of them; the MLP keeps the gate, the same after SiLU, the other product, and
+keys, values and attention's output; the MLP keeps the gate, the same after SiLU, the other product, and
 what is made of both.
 """
 

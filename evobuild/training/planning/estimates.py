@@ -20,7 +20,7 @@ from typing import NamedTuple
 from evobuild.core.machine import Training
 from evobuild.training.params import Finetune
 from evobuild.training.planning.activations import BF16, FP32, Pass, activation_bytes
-from evobuild.training.planning.shapes import Shape, adapter_parameters, targeted_linears
+from evobuild.training.planning.shapes import Shape, adapter_parameters, find_targeted_linears
 from evobuild.training.running.micro_batch import ON_CPU, SPREAD
 
 CONTEXT = 1 << 30
@@ -58,7 +58,7 @@ class Load:
         return BF16 if self.cuda else FP32
 
 
-def planned_load(params: Finetune, machine: Training, processes: int, cuda: bool) -> Load:
+def plan_load(params: Finetune, machine: Training, processes: int, cuda: bool) -> Load:
     """Give what machine.yaml says, and what is done where it says nothing.
 
     processes: on this node. A micro-batch holds the longest example at least, of pairs both answers; where
@@ -96,7 +96,7 @@ class Memory:
 
 def device_memory(shape: Shape, load: Load) -> Memory:
     """Bytes that each device needs, by the rules above."""
-    tuned, copies = trained_parameters(shape, load.params), _copies(load)
+    tuned, copies = count_trained_parameters(shape, load.params), _copies(load)
     spread = load.offload and load.strategy != "ddp"
     optimizer = 0.0 if spread else _moment_bytes(shape, load.params) + copies.masters * tuned
     gradients = 0 if spread else copies.gradients * tuned
@@ -123,10 +123,10 @@ def host_bytes(shape: Shape, load: Load) -> int:
 def checkpoint_bytes(shape: Shape, params: Finetune, cuda: bool) -> int:
     """Bytes of one checkpoint: the weights that are tuned, and their optimizer."""
     width = BF16 if _bf16_alone(params, cuda) else FP32
-    return round(width * trained_parameters(shape, params) + _moment_bytes(shape, params))
+    return round(width * count_trained_parameters(shape, params) + _moment_bytes(shape, params))
 
 
-def trained_parameters(shape: Shape, params: Finetune) -> int:
+def count_trained_parameters(shape: Shape, params: Finetune) -> int:
     """Parameters that are tuned: all, or those of LoRA."""
     lora = params.lora
     return adapter_parameters(shape, lora.rank, lora.targets) if lora.rank else shape.parameters
@@ -174,10 +174,10 @@ def _frozen_bytes(shape: Shape, load: Load) -> float:
 
 
 def _moment_bytes(shape: Shape, params: Finetune) -> float:
-    tuned, lora = trained_parameters(shape, params), params.lora
+    tuned, lora = count_trained_parameters(shape, params), params.lora
     if params.optimizer == "adafactor":
         # Sums of rows and of columns, and no first moment (arXiv:1804.04235).
-        linears = list(targeted_linears(shape, lora.targets)) if lora.rank else shape.linears
+        linears = list(find_targeted_linears(shape, lora.targets)) if lora.rank else shape.linears
         sides = sum(each.inputs + each.outputs for each in linears)
         ranks = 2 * lora.rank * len(linears) if lora.rank else 2 * (shape.vocabulary + shape.hidden)
         return FP32 * (sides + ranks)

@@ -74,7 +74,7 @@ def training_flops_per_token(
     """Operations, each product and each sum, of one trained token: forward and backward.
 
     length: tokens of the row that it is in, for rows do not see each other; of rows of several lengths what
-    `attended_length` gives. adapters: parameters of LoRA, 0 if all weights are tuned. reference: whether
+    `mean_attended_length` gives. adapters: parameters of LoRA, 0 if all weights are tuned. reference: whether
     another model, as large, reads it too (DPO).
 
     Forward 2 · N + 4 · layers · heads · head_dim · length, where N are the weights that multiply: those
@@ -88,6 +88,6 @@ def training_flops_per_token(
     return trained + 3 * attention + (2 * multiplied + attention if reference else 0)
 
 
-def attended_length(lengths: Sequence[int]) -> float:
-    """The mean, over all tokens, of the length of the row that a token is in; 0 if there are none."""
+def mean_attended_length(lengths: Sequence[int]) -> float:
+    """Compute the mean, over all tokens, of the length of the row that a token is in; 0 without tokens."""
     return sum(length * length for length in lengths) / (sum(lengths) or 1)

@@ -71,10 +71,10 @@ def adapter_parameters(shape: Shape, rank: int, targets: str | Iterable[str] = A
     targets: names of modules as PEFT takes them, the last parts of dotted names; or all linear layers but the
     head.
     """
-    return rank * sum(each.inputs + each.outputs for each in targeted_linears(shape, targets))
+    return rank * sum(each.inputs + each.outputs for each in find_targeted_linears(shape, targets))
 
 
-def targeted_linears(shape: Shape, targets: str | Iterable[str] = ALL_LINEAR) -> Iterator[Linear]:
+def find_targeted_linears(shape: Shape, targets: str | Iterable[str] = ALL_LINEAR) -> Iterator[Linear]:
     """Linear layers that LoRA adapts, as `adapter_parameters` takes them."""
     if isinstance(targets, str):
         yield from shape.linears

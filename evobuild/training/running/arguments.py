@@ -1,4 +1,4 @@
-"""What TRL, PEFT and accelerate are told of a training."""
+"""Build the arguments of TRL, PEFT and accelerate for a training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def trainer_arguments(task: Job) -> Any:
     trl, torch = require("trl", "train"), require("torch", "train")
     cuda = torch.cuda.is_available()
     kind: Any = trl.DPOConfig if settings.method == "dpo" else trl.SFTConfig
-    own = _of_dpo(settings) if settings.method == "dpo" else _of_sft()
+    own = _dpo_arguments(settings) if settings.method == "dpo" else _sft_arguments()
     checkpointing = cuda if machine.gradient_checkpointing is None else machine.gradient_checkpointing
     return kind(
         output_dir=str(task.folder),
@@ -62,7 +62,7 @@ def trainer_arguments(task: Job) -> Any:
     )
 
 
-def _of_sft() -> dict[str, Any]:
+def _sft_arguments() -> dict[str, Any]:
     return {
         "packing": False,
         "eos_token": None,
@@ -73,7 +73,7 @@ def _of_sft() -> dict[str, Any]:
     }
 
 
-def _of_dpo(settings: Finetune) -> dict[str, Any]:
+def _dpo_arguments(settings: Finetune) -> dict[str, Any]:
     return {"beta": settings.dpo.beta, "router_aux_loss_coef": 0.0}
 
 
@@ -127,7 +127,7 @@ def _zero(machine: Training, settings: Finetune) -> dict[str, Any]:
 
 
 def adapter_config(settings: Finetune) -> Any:
-    """What PEFT is told of an adapter; None for none."""
+    """Build PEFT's configuration of an adapter; None without one."""
     if not settings.lora.rank:
         return None
     return require("peft", "train").LoraConfig(

@@ -66,7 +66,7 @@ def micro_batches(
 
 
 def _evenly(lengths: Sequence[int], longest_first: Sequence[int], count: int) -> list[list[int]]:
-    """Part examples into so many parts of like length: each one goes where there is least so far."""
+    """Split examples into parts of similar total length: each goes to the shortest part so far."""
     parts: list[list[int]] = [[] for _ in range(count)]
     least = [(0, number) for number in range(count)]
     heapify(least)
@@ -77,7 +77,7 @@ def _evenly(lengths: Sequence[int], longest_first: Sequence[int], count: int) ->
     return parts
 
 
-def padded_micro_batches(
+def split_padded_micro_batches(
     lengths: Sequence[int], places: Sequence[int], budget: int, processes: int
 ) -> list[list[list[int]]]:
     """Part a batch whose examples are padded to the longest of their micro-batch; else as `micro_batches`.

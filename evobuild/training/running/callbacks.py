@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from evobuild.core.errors import UserError
 from evobuild.training.params import Finetune
-from evobuild.training.planning.flops import attended_length, peak_flops, training_flops_per_token
+from evobuild.training.planning.flops import mean_attended_length, peak_flops, training_flops_per_token
 from evobuild.training.planning.shapes import model_shape
 from evobuild.training.running import checkpointing
 from evobuild.training.running.batches import step_count
@@ -74,14 +74,16 @@ def _flops_per_token(trainer: Any, task: Job) -> float:
     tuned = sum(each.numel() for each in trainer.model.parameters() if each.requires_grad)
     return training_flops_per_token(
         model_shape(trainer.model.config),
-        attended_length(trainer.plan.sizes.tokens),
+        mean_attended_length(trainer.plan.sizes.tokens),
         adapters=tuned if lora else 0,
         reference=task.settings.method == "dpo" and task.settings.dpo.reference,
     )
 
 
 def evaluation_steps(examples: int, settings: Finetune) -> set[int]:
-    """The steps after which the held-out loss is measured: the last, and every so many or each epoch's."""
+    """The steps after which the held-out loss is measured: the last, and those at a fixed interval or at
+    each epoch's end.
+    """
     last = step_count(examples, settings.batch, settings.epochs)
     every = settings.eval_steps or math.ceil(examples / settings.batch)
     return {*range(every, last + 1, every), last}

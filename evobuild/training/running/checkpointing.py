@@ -1,6 +1,6 @@
 """Checkpoints of a training that may be killed: outside of all outs, and whole or not there.
 
-They lie in `.evobuild/checkpoints/<base>-<key>/checkpoint-<step>`; the key is of everything that decides what
+They are in `.evobuild/checkpoints/<base>-<key>/checkpoint-<step>`; the key is of everything that decides what
 is learnt. A checkpoint counts once the file `complete` is in it, which is written last; then older ones go.
 A training that ends well takes its folder away.
 """
@@ -40,13 +40,13 @@ def newest_checkpoint(folder: Path) -> Path | None:
 def complete(checkpoint: Path) -> None:
     """Say that a checkpoint is whole, once all of it is on the disk, and remove older ones."""
     for file in sorted(path for path in checkpoint.rglob("*") if path.is_file()):
-        _to_disk(file)
+        _sync_to_disk(file)
     (checkpoint / COMPLETE).touch()
-    _to_disk(checkpoint)
+    _sync_to_disk(checkpoint)
     newest_checkpoint(checkpoint.parent)
 
 
-def _to_disk(path: Path) -> None:
+def _sync_to_disk(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

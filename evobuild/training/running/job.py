@@ -17,7 +17,7 @@ from evobuild.core.uri import Weights
 from evobuild.process.lock import stage_sources
 from evobuild.training.params import TRAINING, Finetune
 from evobuild.training.running.batches import example_identity
-from evobuild.weights.identities import installed_version, weights_identity
+from evobuild.weights.identities import read_installed_version, weights_identity
 from evobuild.weights.params import LIBRARIES
 
 Example = dict[str, list[int]]
@@ -83,7 +83,7 @@ class Job(NamedTuple):
 def job_key(
     examples: Sequence[Sequence[Example]], base: Weights, settings: Finetune, seed: int, machine: Training
 ) -> str:
-    """Name a training by all that decides what comes of it, to the last digit: 16 hex digits.
+    """Identify a training by all that determines its result, to the last bit: 16 hex digits.
 
     examples: to learn from, and held out. How often it is saved does not count, nor what is switched off.
     """
@@ -93,7 +93,7 @@ def job_key(
         section, _, name = idle.rpartition(".")
         (own[section] if section else own).pop(name, None)
     where = machine.model_dump(include={"processes", "strategy", "micro_batch", "nodes", "accelerate"})
-    versions = [f"{name}=={installed_version(name)}" for name in (*LIBRARIES, *TRAINING)]
+    versions = [f"{name}=={read_installed_version(name)}" for name in (*LIBRARIES, *TRAINING)]
     for part in (weights_identity(base), own, seed, where, versions):
         total.update(repr(part).encode())
     for example in chain(*examples):

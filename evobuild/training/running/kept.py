@@ -1,6 +1,6 @@
 """Trainings that ended, kept so that a stage that reruns without need trains nothing again.
 
-They lie in `.evobuild/trainings/<base>-<key>/`, the newest KEPT of each base, as hard links to the weights:
+They are in `.evobuild/trainings/<base>-<key>/`, the newest KEPT of each base, as hard links to the weights:
 while DVC's cache holds these they take no more room. The key is of everything that decides what is learnt,
 the code of a training among it.
 """

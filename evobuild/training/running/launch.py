@@ -19,7 +19,9 @@ from evobuild.training.running import job, worker
 
 LOCAL = "127.0.0.1"
 ALLOCATOR = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
-"""What PyTorch's allocator is told by, the first one before the other (torch 2.13, CUDAAllocatorConfig.h)."""
+"""Environment variables of PyTorch's allocator, in order of precedence (torch 2.13,
+CUDAAllocatorConfig.h).
+"""
 
 
 def run_job(folder: Path, machine: Training) -> None:
@@ -93,7 +95,7 @@ def _torchrun(folder: Path, machine: Training) -> None:
     try:
         api.elastic_launch(config, sys.executable)("-m", worker.__name__, str(folder))
     except errors.ChildFailedError as error:
-        raise UserError(_failure(folder, "; its own lines stand above")) from error
+        raise UserError(_failure(folder, "; its own output is above")) from error
 
 
 def node_rank(machine: Training) -> int:

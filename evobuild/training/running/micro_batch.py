@@ -16,7 +16,7 @@ MOST = 2**17
 FILE = "micro_batch"
 """Of the job's folder: what was found, so that a training goes on with the same sums."""
 ROOM = 0.92
-"""Share of a GPU's memory that may be taken; what is freed lies in pieces."""
+"""Share of a GPU's memory that may be taken; freed memory is fragmented."""
 
 
 def choose_budget(trainer: Any, task: Job, lengths: Sequence[int]) -> int:

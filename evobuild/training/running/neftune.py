@@ -1,8 +1,8 @@
 """NEFTune: noise on the embeddings of what is learnt from (Jain et al. 2023, arXiv:2310.05914).
 
 A row of L tokens of H numbers gets noise from -a to a, evenly distributed, with a = alpha / √(L · H). L is
-the row's own length, where rows stand one after the other: what libraries add takes all of them for one. The
-noise of a row is drawn by what it holds and by the step, not by what it shares a pass with.
+the row's own length, if rows are packed one after the other: what libraries add treats all of them as one.
+The noise of a row is drawn by what it holds and by the step, not by what it shares a pass with.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Noise:
         lengths: of rows, one after the other where ids have one row, else each at the beginning of its own.
         seed: of the training, and the step.
         """
-        found = self._drawn(model.get_input_embeddings(), ids_B_T, lengths, seed)
+        found = self._sample_noise(model.get_input_embeddings(), ids_B_T, lengths, seed)
         handle = model.get_input_embeddings().register_forward_hook(
             lambda module, given, output: output + found.to(output.device, output.dtype)
         )
@@ -39,7 +39,9 @@ class Noise:
         finally:
             handle.remove()
 
-    def _drawn(self, embeddings: Any, ids_B_T: Any, lengths: Sequence[int], seed: tuple[int, int]) -> Any:
+    def _sample_noise(
+        self, embeddings: Any, ids_B_T: Any, lengths: Sequence[int], seed: tuple[int, int]
+    ) -> Any:
         torch: Any = require("torch", "train")
         device, width = embeddings.weight.device, embeddings.weight.shape[1]
         rows, longest = ids_B_T.shape

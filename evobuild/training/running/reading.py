@@ -1,4 +1,5 @@
-"""How a model that is tuned reads rows: how they lie in a micro-batch, and how it gives log-probabilities.
+"""How a model that is tuned reads rows: how they are arranged in a micro-batch, and how it computes
+log-probabilities.
 
 Both are tried on the loaded model before its first step, as scoring does (`weights.probe`). TRL's head, which
 makes no logits of tokens that are not labelled, is taken where it gives what the model's own logits give.
@@ -23,9 +24,9 @@ from evobuild.weights.probe import (
     Exactness,
     Layout,
     choose_layout,
+    first_line_of_error,
     is_sound,
     probe_documents,
-    said_by,
 )
 
 FINE, ROUGH = Exactness(alone=1e-4, elsewhere=1e-5), Exactness(alone=0.05, elsewhere=0.01)
@@ -48,7 +49,7 @@ class Reading(NamedTuple):
 
     @property
     def layout(self) -> Layout:
-        """How rows lie in a micro-batch."""
+        """Return how rows are arranged in a micro-batch."""
         return self.choice.layout
 
     def line(self) -> str:
@@ -115,7 +116,9 @@ def probe_reading(model: Any, device: torch.device, is_rough: bool) -> Reading:
     except torch.OutOfMemoryError:
         raise
     except REFUSALS as error:
-        raise UserError(f"the base cannot be trained: it reads no tokens ({said_by(error)})") from error
+        raise UserError(
+            f"the base cannot be trained: it reads no tokens ({first_line_of_error(error)})"
+        ) from error
     finally:
         model.train(was_training)
     return Reading(choice, is_fused)

@@ -20,7 +20,7 @@ from trl.trainer import utils as trl_utils
 
 from evobuild.process.terminal import log
 from evobuild.training.params import Finetune
-from evobuild.training.running.batches import micro_batches, padded_micro_batches
+from evobuild.training.running.batches import micro_batches, split_padded_micro_batches
 from evobuild.training.running.job import UNLABELLED, Sizes
 from evobuild.training.running.neftune import Noise
 from evobuild.training.running.reading import (
@@ -66,7 +66,7 @@ class Shares(Dataset[Share]):  # type: ignore[misc]
 
 
 class GlobalBatches:
-    """What both trainers have in common; stands before one of TRL's among the bases of a class.
+    """The common base of both trainers; precedes one of TRL's among the bases of a class.
 
     plan: of the training. held_out: rows whose loss is measured, as one step of a plan.
     """
@@ -103,7 +103,7 @@ class GlobalBatches:
 
     @cached_property
     def reading(self) -> Reading:
-        """How the model reads rows, tried once it lies where it is trained."""
+        """Return how the model reads rows, probed once on the training device."""
         device, dtype = self.args.device, inner(self.model).dtype
         with self.accelerator.autocast():
             is_rough = torch.is_autocast_enabled(device.type) or dtype != torch.float32
@@ -138,11 +138,11 @@ class GlobalBatches:
         for number, batch in enumerate(inputs.micro, start=1):
             is_last = number == len(inputs.micro)
             state._set_sync_gradients(is_last)
-            with self._unshared(model) if not is_last else nullcontext():
+            with self._skip_gradient_sync(model) if not is_last else nullcontext():
                 total += self.learn(model, batch, inputs.labelled)
         return total
 
-    def _unshared(self, model: Any) -> AbstractContextManager[Any]:
+    def _skip_gradient_sync(self, model: Any) -> AbstractContextManager[Any]:
         """Keep gradients to this process for now, where each has all of them."""
         accelerator: Any = self.accelerator
         replicated = (DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
@@ -187,7 +187,7 @@ class GlobalBatches:
         total = torch.zeros((), dtype=torch.float64, device=device)
         model.eval()
         with torch.no_grad(), self.attention():
-            for batch in self._laid_out(examples, plan, plan.steps[0]):
+            for batch in self._lay_out_share(examples, plan, plan.steps[0]):
                 inputs: Any = self._prepare_inputs(batch.inputs)
                 with self.compute_loss_context_manager():
                     log_probs = token_log_probs(model, inputs, self.reading.is_fused)
@@ -196,10 +196,10 @@ class GlobalBatches:
         summed: Any = self.accelerator.reduce(total, "sum")
         return float(summed) / max(1, sum(plan.sizes.labelled[place] for place in plan.steps[0]))
 
-    def _laid_out(self, examples: Any, plan: Plan, places: Sequence[int]) -> list[Micro]:
+    def _lay_out_share(self, examples: Any, plan: Plan, places: Sequence[int]) -> list[Micro]:
         """This process's micro-batches of a step."""
         layout = self.reading.layout
-        parted = padded_micro_batches if layout == "padded" else micro_batches
+        parted = split_padded_micro_batches if layout == "padded" else micro_batches
         budget = 1 if layout == "alone" else plan.budget
         own = self._own(parted(plan.sizes.lengths, places, budget, self._processes))
         rows = ([examples[place] for place in part] or [_nothing(examples)] for part in own)
@@ -216,10 +216,10 @@ class PackedSFTTrainer(GlobalBatches, SFTTrainer):  # type: ignore[misc]
     def share(self, plan: Plan, places: Sequence[int]) -> Share:
         """Make this process's share of a step."""
         labelled = sum(plan.sizes.labelled[place] for place in places)
-        return Share(self._laid_out(self.train_dataset, plan, places), labelled)
+        return Share(self._lay_out_share(self.train_dataset, plan, places), labelled)
 
     def trial(self, place: int, rows: int) -> Micro:
-        """Lay out an example so many times, to see what it takes."""
+        """Lay out copies of an example, to measure its memory."""
         return lay_out_rows([self.train_dataset[place]] * rows, self.reading.layout)
 
     def learn(self, model: Any, batch: Micro, labelled: int) -> torch.Tensor:
@@ -250,14 +250,14 @@ class PaddedDPOTrainer(GlobalBatches, DPOTrainer):  # type: ignore[misc]
 
     def share(self, plan: Plan, places: Sequence[int]) -> Share:
         """Make this process's share of a step."""
-        own = self._own(padded_micro_batches(plan.sizes.lengths, places, plan.budget, self._processes))
+        own = self._own(split_padded_micro_batches(plan.sizes.lengths, places, plan.budget, self._processes))
         # Who has no pair left reads one again, which then counts nothing.
         micro = [
-            {"pairs": self._collated(part or places[:1]), "weight": len(part) / len(places)} for part in own
+            {"pairs": self._collate(part or places[:1]), "weight": len(part) / len(places)} for part in own
         ]
         return Share(micro, len(places))
 
-    def _collated(self, places: Sequence[int]) -> dict[str, Any]:
+    def _collate(self, places: Sequence[int]) -> dict[str, Any]:
         rows = [{name: ids.tolist() for name, ids in self.train_dataset[place].items()} for place in places]
         found: dict[str, Any] = self.data_collator(rows)
         if not self.settings.dpo.reference:

@@ -69,7 +69,7 @@ def _trainer(task: Job) -> Any:
     from evobuild.training.running.callbacks import Control, progress
     from evobuild.training.running.trainer import PackedSFTTrainer, PaddedDPOTrainer
 
-    transformers = checkpoints.transformers_library()
+    transformers = checkpoints.import_transformers()
     # Before the model: with ZeRO-3 it decides how that is loaded.
     given = arguments.trainer_arguments(task)
     options: dict[str, Any] = {}
@@ -161,7 +161,7 @@ def _save(trainer: Any, task: Job) -> None:
     model.generation_config.eos_token_id = task.stops
     base = checkpoints.causal_config(task.base)
     if not task.settings.lora.rank:
-        trainer.saved_dtype = getattr(require("torch", "train"), checkpoints.stored_dtype(base))
+        trainer.saved_dtype = getattr(require("torch", "train"), checkpoints.read_stored_dtype(base))
     trainer.save_model(str(task.out))
     if task.settings.lora.rank and trainer.accelerator.is_main_process:
         # So that who loads the adapter stops where it has learnt to.
@@ -185,7 +185,7 @@ def _history(trainer: Any) -> list[dict[str, float]]:
 
 def _restore_config(file: Path, base: Any) -> None:
     """Have a config say of dtype, cache and experts what the base's does: training has others."""
-    own = {"dtype": checkpoints.stored_dtype(base), "use_cache": getattr(base, "use_cache", True)}
+    own = {"dtype": checkpoints.read_stored_dtype(base), "use_cache": getattr(base, "use_cache", True)}
     experts = ("output_router_logits", "router_aux_loss_coef")
     own |= {name: getattr(base, name) for name in experts if hasattr(base, name)}
     config = json.loads(file.read_text(encoding="utf-8"))

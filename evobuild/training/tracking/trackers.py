@@ -13,7 +13,7 @@ FOLDER = ".evobuild/trackers"
 
 
 def tracker_arguments(trackers: Sequence[str], name: str) -> dict[str, Any]:
-    """What TrainingArguments get for the trackers of machine.yaml; none is told anything that is not named.
+    """Build the TrainingArguments of the trackers in machine.yaml; unnamed trackers get nothing.
 
     trackers: "wandb", "tensorboard". name: of the base, which the run is called by. Where they write, and to
     which project, is theirs to say by their own variables; else .evobuild/trackers, and evobuild.

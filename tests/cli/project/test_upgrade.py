@@ -81,9 +81,9 @@ def test_of_the_same_version_there_is_nothing_to_do(shipped: Path, own: Path, ca
 def test_a_library_that_is_not_installed_keeps_the_version_of_the_lock(
     shipped: Path, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed = lock.installed_version
+    installed = lock.read_installed_version
     monkeypatch.setattr(
-        "evobuild.cli.pipeline.lock_text.installed_version",
+        "evobuild.cli.pipeline.lock_text.read_installed_version",
         lambda name: None if name in ("torch", "nltk") else installed(name),
     )
     stages, params = import_declared_stages(ROOT / "stages"), load_all_params(Path("params.yaml"))

@@ -56,7 +56,7 @@ def params(**fields: Any) -> Finetune:
 
 
 def labelled(made: Any, row: Instruction, limit: int = 9999, **fields: Any) -> Example:
-    ((example,), _) = labelling.labelled_examples(made, [row], params(**fields), limit)
+    ((example,), _) = labelling.label_examples(made, [row], params(**fields), limit)
     return example
 
 
@@ -283,7 +283,7 @@ def test_in_proportion_a_conversation_loses_its_last_turns() -> None:
 @pytest.mark.parametrize("truncate", ["right", "proportional"])
 def test_rows_without_an_answer_or_room_for_one_are_rejects(truncate: str) -> None:
     rows = [tiny.row(), tiny.row(instruction="%" * 40_000, output="%" * 99), tiny.row(output=" \n")]
-    found, rejects = labelling.labelled_examples(tiny.tokenizer(), rows, params(truncate=truncate), 128)
+    found, rejects = labelling.label_examples(tiny.tokenizer(), rows, params(truncate=truncate), 128)
     assert len(found) == 1
     assert [(each.id, each.reason, each.reply) for each in rejects] == [
         (rows[1].id, "no room for the answer", rows[1].output), (rows[2].id, "empty answer", " \n")
@@ -294,14 +294,14 @@ def test_no_row_at_all_is_refused() -> None:
     with pytest.raises(
         BadInput, match=r"none of 2 rows .* 8 tokens; raise finetune\.max_length.* 'no room for"
     ):
-        labelling.labelled_examples(tiny.tokenizer(), [tiny.row(), tiny.row()], params(), 8)
+        labelling.label_examples(tiny.tokenizer(), [tiny.row(), tiny.row()], params(), 8)
 
 
 # ---- what is checked before the first step
 
 
 def checked(made: Any, rows: list[Instruction], limit: int = 128, *changes: tuple[str, int, int]) -> None:
-    found, _ = labelling.labelled_examples(made, rows, params(), limit)
+    found, _ = labelling.label_examples(made, rows, params(), limit)
     for name, place, value in changes:
         found[0][name][place] = value
     labelling.check_examples(made, found, rows, limit)

@@ -141,8 +141,8 @@ def test_a_reference_adds_a_forward_pass():
 
 
 def test_tokens_stand_among_those_of_their_own_row():
-    assert flops.attended_length([100, 300]) == (100 * 100 + 300 * 300) / 400
-    assert flops.attended_length([]) == 0
+    assert flops.mean_attended_length([100, 300]) == (100 * 100 + 300 * 300) / 400
+    assert flops.mean_attended_length([]) == 0
 
 
 @pytest.mark.parametrize(
@@ -267,13 +267,13 @@ def test_a_checkpoint_holds_what_is_tuned_and_its_optimizer():
     ],
 )
 def test_a_micro_batch_is_as_the_trainer_takes_it(machine, cuda, tokens):
-    found = estimates.planned_load(tuned(max_length=1024), Training.model_validate(machine), 8, cuda)
+    found = estimates.plan_load(tuned(max_length=1024), Training.model_validate(machine), 8, cuda)
     assert (found.tokens, found.devices, found.checkpointing) == (tokens, 8, cuda)
 
 
 def test_a_micro_batch_holds_both_answers_of_a_pair():
     given = tuned(method="dpo", data="autoif", max_length=1024)
-    assert estimates.planned_load(given, Training(nodes=2), 8, cuda=True).tokens == 2048
+    assert estimates.plan_load(given, Training(nodes=2), 8, cuda=True).tokens == 2048
 
 
 # Activations.

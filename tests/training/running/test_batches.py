@@ -13,7 +13,7 @@ from evobuild.training.running.batches import (
     example_identity,
     global_batches,
     micro_batches,
-    padded_micro_batches,
+    split_padded_micro_batches,
     step_count,
 )
 
@@ -77,7 +77,7 @@ def test_each_example_is_in_one_part_that_keeps_its_budget(lengths, budget, proc
 
 @given(LENGTHS, st.integers(1, 120), st.integers(1, 4))
 def test_processes_read_as_many_padded_examples_at_a_time(lengths, budget, processes) -> None:
-    shares = padded_micro_batches(lengths, range(len(lengths)), budget, processes)
+    shares = split_padded_micro_batches(lengths, range(len(lengths)), budget, processes)
     assert sorted(chain(*chain(*shares))) == list(range(len(lengths)))
     for together in zip(*shares, strict=True):
         sizes = {len(part) for part in together}

@@ -33,7 +33,7 @@ def reference(folder: Path | None = None) -> list[tuple[float, float]]:
 
     base = Weights(str(folder or tiny.folder()))
     tokenizer = templates.training_tokenizer(base, "own")
-    found, _ = labelling.labelled_examples(tokenizer, tunings.ROWS, tunings.settings(), 128)
+    found, _ = labelling.label_examples(tokenizer, tunings.ROWS, tunings.settings(), 128)
     names = [batches.example_identity(each["input_ids"], each["labels"]) for each in found]
     model = checkpoints.load_causal_lm(base).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.0)
@@ -152,7 +152,7 @@ def test_a_row_does_not_see_those_before_it(root: Path) -> None:
     from evobuild.training.examples import labelling, templates
 
     tokenizer = templates.training_tokenizer(Weights(str(tiny.folder())), "own")
-    found, _ = labelling.labelled_examples(tokenizer, tunings.ROWS[3:5], tunings.settings(), 128)
+    found, _ = labelling.label_examples(tokenizer, tunings.ROWS[3:5], tunings.settings(), 128)
     counts = [sum(label != UNLABELLED for label in each["labels"]) for each in found]
     expected = sum(loss[0] * count for loss, count in zip(alone, counts, strict=True)) / sum(counts)
     assert both[0] == pytest.approx(expected, rel=2e-6)
@@ -208,7 +208,7 @@ def test_only_labelled_tokens_are_scored(root: Path, monkeypatch) -> None:
     monkeypatch.setattr(utils, "_ChunkedLogProbFunction", SimpleNamespace(apply=apply))
     tunings.tune(root / "tuned")
     tokenizer = templates.training_tokenizer(Weights(str(tiny.folder())), "own")
-    found, _ = labelling.labelled_examples(tokenizer, tunings.ROWS, tunings.settings(), 128)
+    found, _ = labelling.label_examples(tokenizer, tunings.ROWS, tunings.settings(), 128)
     assert sum(scored) == sum(label != UNLABELLED for each in found for label in each["labels"])
 
 
