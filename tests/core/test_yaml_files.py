@@ -1,4 +1,4 @@
-"""Settings in YAML: what is plain is read, and what is not is said in a line with its place, soon."""
+"""Settings in YAML: plain files are read; all else is refused quickly, in one line with its location."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reasoning models behind a server: what it is told of a role's `reasoning`, and what its replies become."""
+"""Reasoning models behind a server: the fields sent for a role's `reasoning`, and how replies are parsed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a stage ends for its servers' sake, and what is said of them before: on a clock of the test's own."""
+"""When failing servers end a stage, and what is logged before: on the test's own clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DVC's site cache is told to be shared where others may write in it, and a damaged file of locks is said."""
+"""A site cache of DVC that others may write in, and a damaged file of locks, are reported."""
 
 from __future__ import annotations
 

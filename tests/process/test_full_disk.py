@@ -1,4 +1,4 @@
-"""What is said where a disk is full."""
+"""A full disk is reported with the folder and what to do."""
 
 from __future__ import annotations
 
