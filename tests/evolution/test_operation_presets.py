@@ -59,7 +59,7 @@ def test_a_preset_evolves_rows_by_each_of_its_operations(store, row, name):
 
 
 TEMPLATE = """\
-{# A bug has to be found. domains are said below.
+{# A bug has to be found. domains come below.
 
   domains: [chat, code]
 #}
