@@ -66,15 +66,19 @@ def build_first_step(operation: str, parent: Instruction, known: KnownPlans) -> 
     return known[operation][0](parent) if operation in known else None
 
 
-def render_step(operation: str, parent: Instruction, known: KnownPlans) -> tuple[Step | None, str]:
+def render_step(
+    operation: str, parent: Instruction, known: KnownPlans, has_answer: bool = False
+) -> tuple[Step | None, str]:
     """Render what the evolver got, and name the file of its text; None and the reason if that is unknown.
 
-    Neither the replies to earlier steps nor a parent's answer are in the tables of rounds.
+    Neither the replies to earlier steps nor the answers of parents are in the tables of rounds.
+
+    has_answer: whether the parent has the answer that it got in its pool.
     """
     if (step := build_first_step(operation, parent, known)) is None:
         return None, f"the text of {operation or 'its method'} is not here"
     _, place = known[operation]
-    if step.needs_answer:
+    if step.needs_answer and not (has_answer and parent.output):
         return None, f"{place} shows the parent's answer, which is not here"
     return (None, f"{place} asks in steps, whose replies are not kept") if step.then else (step, place)
 

@@ -16,6 +16,7 @@ from evobuild.answering.params import Respond
 from evobuild.answering.response_prompt import response_template
 from evobuild.core import tables
 from evobuild.core.conversation import chat_messages
+from evobuild.core.draws import read_rows
 from evobuild.core.evolution_tables import REPLIES
 from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import prompt_file
@@ -64,7 +65,7 @@ class CallReader:
 
     def __init__(self, params: CallParams, where: Tables, ids: Iterable[str]) -> None:
         """Raises BadInput if a table is missing or not as it should be. ids: of the rows."""
-        self._params = params
+        self._params, self._responses = params, where.responses
         self._known = _known_plans(params, where.method)
         self._template = response_template(params.respond.prompt)
         ours = pl.col("id").is_in(pl.Series(list(ids), dtype=pl.String).implode())
@@ -95,7 +96,12 @@ class CallReader:
         yield self._evolving(operation, str(self._params.models.evolver), parent)
 
     def _evolving(self, operation: str, evolver: str, parent: Instruction) -> Call:
-        step, source = prompts_sent.render_step(operation, parent, self._known)
+        first = prompts_sent.build_first_step(operation, parent, self._known)
+        if first and first.needs_answer:
+            path = self._responses / f"{parent.round}.parquet"
+            answered = read_rows(path, [parent.id]) if path.exists() else iter(())
+            parent = next(answered, parent._replace(output=""))
+        step, source = prompts_sent.render_step(operation, parent, self._known, has_answer=True)
         return Call("evolver", evolver, source, step.prompt if step else "", "", None)
 
     def _responding(self, row: Instruction) -> tuple[str, str]:

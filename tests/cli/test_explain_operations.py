@@ -13,10 +13,12 @@ from workspace import ROOT, SHIPPED_PARAMS
 from evobuild.cli.explain.explain_params import ExplainParams
 from evobuild.cli.explain.row_history import read_history
 from evobuild.core import tables
-from evobuild.core.instructions import INSTRUCTIONS, iterate_instructions
+from evobuild.core.instructions import INSTRUCTIONS, iterate_instructions, stream_instructions
 from evobuild.core.params import load_params
 from evobuild.core.prompts import use_folder
 from evobuild.core.stage import call_stage
+from evobuild.reporting.calls import CallParams, CallReader
+from evobuild.reporting.outcomes import RowOutcome, Tables
 
 DECLARED = {
     "shows": "{# needs_answer: true #}#Answer#:\n{{ answer }}\n\n#Instruction#:\n{{ instruction }}",
@@ -69,3 +71,20 @@ def test_the_last_prompt_is_shown_with_what_it_was_given(built: dict[str, list[s
                 }[operation]
                 assert shown in origin.prompt and "{{" not in origin.prompt
                 assert origin.source == f"prompts/evolve/{operation}.jinja"
+
+
+def test_the_report_shows_the_answer_that_the_evolver_got(built: dict[str, list[str]]) -> None:
+    params = load_params(Path("params.yaml"), CallParams)
+    rounds = {
+        name: {row.id: row for row in stream_instructions(Path(f"data/{name}.parquet"))[1]}
+        for name in ("rounds/r0", "rounds/r1", "responses/r0")
+    }
+    params = params.model_copy(update={"rate": params.rate.model_copy(update={"measures": []})})
+    outcome = RowOutcome(None, "", {}, None, False, ())
+    with use_folder(Path("prompts")):
+        reader = CallReader(params, Tables(), built["shows"])
+        for key in built["shows"]:
+            row = rounds["rounds/r1"][key]
+            call = next(reader.of_row(row, rounds["rounds/r0"][row.parent_id], outcome))
+            assert f"#Answer#:\n{rounds['responses/r0'][row.parent_id].output}\n" in call.prompt
+            assert call.reply and row.instruction in call.reply

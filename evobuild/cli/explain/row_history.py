@@ -315,12 +315,11 @@ class _Reader:
         first = prompts_sent.build_first_step(operation, parent, known)
         place = str(prompt_file(operation_template(operation)))
         if first and first.needs_answer:
-            first = prompts_sent.build_first_step(operation, self._read_answer(parent), known)
+            parent = self._read_answer(parent)
+            first = prompts_sent.build_first_step(operation, parent, known)
         if first and first.then and (step := self._find_last_step(row, first, number)):
             return step, place
-        if first and first.needs_answer and not first.then and first.parent.output:
-            return first, place
-        return prompts_sent.render_step(operation, parent, known)
+        return prompts_sent.render_step(operation, parent, known, has_answer=True)
 
     def _read_answer(self, row: Instruction) -> Instruction:
         """Read the row with the answer that it got in its pool, without one if that table lacks it."""
