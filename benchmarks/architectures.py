@@ -118,7 +118,7 @@ OWN: dict[str, dict[str, Any]] = {
 
 
 class Held(NamedTuple):
-    """What came of a class. scored, trained: layouts; reason: why it is refused, or what does not hold."""
+    """The result of a class. scored, trained: layouts; reason: why it is refused, or which check fails."""
 
     kind: str
     name: str
@@ -134,7 +134,7 @@ class Held(NamedTuple):
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing is computed of it, and the user is told why."""
+        """Return whether it is refused with a reason for the user."""
         return not self.trained
 
 

@@ -77,7 +77,7 @@ def questions(count: int) -> Iterator[Request]:
 
 
 def through_engine(url: str, rows: int) -> float:
-    """Seconds for so many requests through the engine alone."""
+    """Measure the seconds of `count` requests through the engine alone."""
     engine = OpenAIEngine(NAME, Machine(openai=OpenAI(base_url=url, concurrency=IN_FLIGHT)))
     began = time.monotonic()
     left = 0
@@ -94,7 +94,7 @@ def through_engine(url: str, rows: int) -> float:
 
 
 def through_client(rows: int) -> float:
-    """Seconds for so many requests through the chat client, every reply cached."""
+    """Measure the seconds of `count` requests through the chat client, every reply cached."""
     with client.Model(NAME) as model:
         began = time.monotonic()
         failed = sum(reply.error is not None for reply in model.generate(questions(rows)))
@@ -104,7 +104,7 @@ def through_client(rows: int) -> float:
 
 
 def bare(url: str, rows: int) -> float:
-    """Seconds for so many posts by the client library alone, in flight as many."""
+    """Measure the seconds of `count` posts by the client library alone, equally many in flight."""
 
     async def ask_all() -> float:
         left = iter(range(rows))

@@ -52,7 +52,7 @@ def not_run(figure: str, reason: str) -> None:
 
 
 def real(figure: str, *parts: str) -> Path | None:
-    """A file of the real data; None, said, where there is none."""
+    """Return a file of the real data; log and return None if it is missing."""
     folder = os.environ.get("EVOBUILD_REAL_DATA")
     path = Path(folder or "", *parts)
     if folder and path.exists():

@@ -32,7 +32,7 @@ Rng = np.random.Generator
 
 
 class Kind(NamedTuple):
-    """A kind of score. abilities: between which a model's lies. apart: how much two models differ.
+    """A kind of score. abilities: range of a model's ability. apart: how much two models differ.
 
     items: makes items; scores: gives total and weight of a model's answers to them; mean: the true metric.
     """

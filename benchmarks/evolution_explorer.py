@@ -64,7 +64,7 @@ def settings() -> CallParams:
 
 
 def fill(where: outcomes.Tables, rows: int) -> None:
-    """Write tables of so many rows in all, whatever they say."""
+    """Write tables with this total number of rows, of arbitrary text."""
     draw = random.Random(0)
     folders = (where.rounds, where.responses, where.contamination, where.rejects, where.failures)
     measures = (where.measures / measure.folder for measure in BUILT_IN)

@@ -1,8 +1,9 @@
-"""What users get wrong, in a thousand ways: each is said in two lines, soon, and leaves nothing half-written.
+"""What users get wrong, in a thousand ways: each gets an error of two lines, soon, and leaves nothing
+half-written.
 
     python benchmarks/firm.py input
 
-Every key of params.yaml with wrong values of each kind; settings that are none; seed files, sets, methods and
+Every key of params.yaml with wrong values of each kind; invalid settings; seed files, sets, methods and
 tables of all sorts; special files; command lines and environments: see firm_input_cases.py. Most run in this
 process, through the functions that the scripts call; those on streams and environments are processes.
 """

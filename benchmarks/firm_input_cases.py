@@ -141,12 +141,12 @@ _BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(20)
 )
 NO_SETTINGS: dict[str, str | bytes] = {
-    "a date that is none": "fetch: 2024-99-99\n",
+    "an invalid date": "fetch: 2024-99-99\n",
     "an object": "fetch: !!python/object/apply:os.system [touch x]\n",
     "binary junk": "fetch: !!binary ___\n",
     "a tag": "fetch: !own 3\n",
     "a set": "fetch: !!set {a}\n",
-    "an integer that is none": "random_seed: !!int abc\n",
+    "an invalid integer": "random_seed: !!int abc\n",
     "a huge integer": f"random_seed: {'1' * 100_000}\n",
     "a large integer": f"random_seed: {'1' * 4000}\n",
     "infinity": "random_seed: .inf\n",
@@ -197,7 +197,7 @@ NO_SETTINGS: dict[str, str | bytes] = {
 
 
 def no_settings() -> Iterator[Case]:
-    """Files of settings that are none, in place of each file of settings that there is."""
+    """Invalid files of settings, to replace each file of settings."""
     for name, content in NO_SETTINGS.items():
         yield Case(f"params.yaml: {name}", holding("params.yaml", content))
         yield Case(

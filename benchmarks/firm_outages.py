@@ -34,7 +34,7 @@ HUNG_AFTER = 30
 
 
 class Case(NamedTuple):
-    """A plan of a bad server, what has to stand in the stage's words, and the most calls that it may get.
+    """A plan of a bad server, what the stage's message has to contain, and the most calls that it may get.
 
     well: how many calls it answers before. url: another address. tls: its certificate is its own.
     """

@@ -32,7 +32,7 @@ ODD = re.compile(
     r"^[^\S\n]+$|[\x00-\x08\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u3000\ufeff]|\A\W+\Z", re.MULTILINE
 )
 EVERY = 200
-"""Of the other rows, one in so many gets every kind of reply, too."""
+"""Of the other rows, one in this number also gets every kind of reply."""
 KINDS = 16
 """More than any table of kinds has."""
 Row = tuple[str, str, str]
@@ -78,7 +78,7 @@ def prompts(row: Row, number: int) -> Iterator[tuple[Purpose, str]]:
     instruction, context, output = row
     given: Mapping[str, object] = {"instruction": instruction, "input": context, "history": []}
     operations = ("constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth")
-    # One operation a row: they differ by what stands before the row.
+    # One operation per row: their prompts differ before the row's text.
     yield "evolve", render_prompt(f"evolve/{operations[number % len(operations)]}.jinja", **given)
     yield "evolve", render_prompt("evolve/e0.jinja").replace("{instruction}", instruction)
     yield "respond", render_prompt("respond/answer.jinja", **given, strategy="evol")

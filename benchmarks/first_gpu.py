@@ -8,11 +8,11 @@ full tuning and LoRA, with gradient checkpointing, at the micro-batch that is fo
 pairs: DPO. compiled: `training.compile`. spread: several GPUs, or without any two processes, learn as one.
 vllm: an engine writes. quantized: QLoRA and 8-bit AdamW, or why they are refused.
 
-Each part runs in a process of its own. Without CUDA it runs on the CPU, with a stand-in that checks the calls
-against the contract of the kernel (tests/support/strict_varlen.py), and says nothing of speed or memory. A
-part whose packages are not installed is left out. Prints a table, names the file that an issue needs, and
-prints, last, one JSON object: figure -> {"value", "must", "holds"}. benchmarks/training_gpu.py and `python
-benchmarks/scale.py gpu` measure speed.
+Each part runs in a process of its own. Without CUDA it runs on the CPU, with a substitute that checks the
+calls against the contract of the kernel (tests/support/strict_varlen.py), and says nothing of speed or
+memory. A part whose packages are not installed is left out. Prints a table, names the file that an issue
+needs, and prints, last, one JSON object: figure -> {"value", "must", "holds"}. benchmarks/training_gpu.py and
+`python benchmarks/scale.py gpu` measure speed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def has_cuda() -> bool:
 
 
 def stand_in() -> None:
-    """Without CUDA: take the path of a GPU on the CPU, to the strict stand-in of its kernel."""
+    """Without CUDA, run a GPU's code path on the CPU, with a strict substitute of its kernel."""
     if has_cuda():
         return
     import pytest
@@ -276,7 +276,7 @@ def take(figures: Figures, part: str) -> None:
         said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else error.stderr
         held, lines, log = False, [], f"{said or ''}\nended after {left:.0f} s"
     found = lines[-1] if held and lines else (log.strip().splitlines() or ["it said nothing"])[-1]
-    where = "held" if has_cuda() else "no CUDA: held to the contract"
+    where = "held" if has_cuda() else "no CUDA: checked by the contract"
     if found.startswith("left out"):
         where = "left out"
     line = f"| {part} | {where if held else 'DOES NOT HOLD'} | {found} | {time.monotonic() - began:.0f} s |"

@@ -50,6 +50,6 @@ def write_counts(root: Path, rows: Mapping[str, int]) -> None:
 
 
 def _lost(rows: int, at: int) -> int:
-    """Of so many rows in equal parts, those whose number in their part ends so."""
+    """Select, of rows in equal parts, those whose number in their part ends so."""
     own = rows // len(STARTS)
     return len(STARTS) * len(range(at, own, 100))

@@ -1,7 +1,7 @@
 """The tables of a whole line of any size, made up part by part: two pools, of which r1 is the children of r0.
 
 Of every hundred rows of a pool one is lost by `respond`, one is below the cut, and the judge's level of one
-could not be read; every fifth child came of a second attempt. The others are in the data set.
+could not be read; every fifth child results from a second attempt. The others are in the dataset.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Tables:
 
 
 def ids(pool: str, part: int, count: int) -> pl.Series:
-    """Ids of a part: twenty hex digits, of which no letter stands behind the first two."""
+    """Ids of a part: twenty hex digits, with no letter after the first two."""
     number = pl.int_range(count).hash(part * len(POOLS) + POOLS.index(pool))
     digits = number.mod(10**18).cast(pl.String).str.zfill(18)
     return pl.select(id=pl.format("{}{}", pl.lit(STARTS[part]), digits)).to_series()

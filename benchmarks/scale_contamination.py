@@ -2,7 +2,7 @@
 
     EVOBUILD_BENCH_ROWS=10000000 python benchmarks/scale.py contamination
 
-Rows as of `scale_rows`, but a number stands before each text, and behind every sixth word one that is drawn,
+Rows as of `scale_rows`, but a number precedes each text, and a sampled one follows every sixth word,
 so that copies share no run of words. A twentieth of the pool's rows are questions. By 13- and 8-grams.
 """
 
@@ -31,7 +31,7 @@ from evobuild.core.yaml_files import read_yaml
 ROWS = int(os.environ.get("EVOBUILD_BENCH_ROWS", "10000000"))
 QUESTIONS = ROWS // 10
 LEAKED = 20
-"""Of so many rows of the pool one is a question."""
+"""Rows of the pool per question."""
 SIX_WORDS = re.compile(r"\w+(?:\W+\w+){5}")
 
 

@@ -3,8 +3,8 @@
     EVOBUILD_REAL_DATA=<folder> EVOBUILD_BENCH_ROWS=10000000 python benchmarks/scale.py diversity
 
 Embeddings of Alpaca by the default embedder, 384 numbers each, and between them: every vector is a mix of two
-of them, with a little noise, so that they lie where real ones do. A thousand of them are held against all
-others. Up to 40 GB of disk in TMPDIR.
+of them, with a little noise, so that they are distributed like real ones. A thousand of them are compared
+with all others. Up to 40 GB of disk in TMPDIR.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     pip install datasketch; python benchmarks/scale.py minhash
 
 The same rows, word pairs, permutations, bands and exact check. They take turns; the fastest of each counts.
-What both are held against are all pairs, by an exact join.
+Both are compared with all pairs, by an exact join.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TURNS = 2
 
 
 def run(figures: Figures) -> None:
-    """Group the rows by both, and count pairs that stand together."""
+    """Group the rows by both, and count pairs in the same group."""
     draw = np.random.default_rng(0)
     sentences = scale_select.sentences_of(scale_rows.many_rows(52_000))
     texts = scale_select.made_up(draw, "00", "r1", sentences, ROWS)["instruction"].to_list()

@@ -23,7 +23,7 @@ def source() -> Path:
 
 
 def many_rows(count: int) -> Iterator[Instruction]:
-    """So many rows of r0: the n-th time that a row comes, "(variant n)" stands behind it."""
+    """Yield rows of r0 repeatedly: the n-th copy of a row ends with "(variant n)"."""
     given = list(formats.read_seed_rows(source()))
     for place in range(count):
         row, copy = given[place % len(given)], place // len(given)
@@ -35,7 +35,7 @@ def many_rows(count: int) -> Iterator[Instruction]:
 
 
 def write_rows(path: Path, count: int) -> None:
-    """Write a table of so many rows, in parts where they are more than a million."""
+    """Write a table of this many rows, in parts above a million."""
     made = TableWriter(path, INSTRUCTIONS)
     for row in many_rows(count):
         made.append(row)

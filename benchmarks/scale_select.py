@@ -145,7 +145,7 @@ def measured_rows(draw: np.random.Generator, rows: pl.DataFrame) -> dict[str, pl
 
 
 def recall(folder: Path) -> float:
-    """The share of near pairs, found by an exact join, that stand in one group, in a sample of r1."""
+    """Compute the share of near pairs, found by an exact join, that share a group, in a sample of r1."""
     files = sorted((folder / "responses/r1.parquet").iterdir())
     texts = pl.scan_parquet(files).head(SAMPLE).select("instruction").collect()["instruction"].to_list()
     began = time.monotonic()

@@ -4,13 +4,13 @@
 
 Rows are Alpaca's. Seams: of rows 0 to 571, with two real tokenizers and four that are made here, the share
 whose answer has the ids that the tokenizer gives in the text of both, and the share whose two losses
-are over the same ids; they stand apart where a token holds characters of both sides.
+are over the same ids; they differ where a token holds characters of both sides.
 
 Ranks: rows 0 to 299 with stories260K by each template, beside what the script of IC-IFD's authors gives on
 these rows, Superfiltering's, and with the other tiny model. The agreement is Spearman's, on the rows that
 both could score; the ratio is ours over theirs, the largest difference of it from 1 for the modes. What
 parts plain from the authors is undone, alone and together: their newline counts in A|Q and not in A, and
-their lone answer stands behind the start token, without a newline.
+their lone answer follows the start token, without a newline.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@
 Embeddings are 52,002 random unit vectors of 384 numbers, one in twenty of them a copy of another and
 as many a copy but for a little noise: what they take to compute is not in the figure. It is checked
 that every copy finds its original, and 200 rows against all pairs in double precision. Beside the
-figure: the index that stands in beyond `diversity.exact_rows`, if its package is installed.
+figure: the index that is used above `diversity.exact_rows`, if its package is installed.
 
-And how many of Alpaca's first 2,500 rows are near copies by the instruction alone that are none by all that
+And how many of Alpaca's first 2,500 rows are near copies by the instruction alone, but not by all that
 is asked, to the default embedder; not taken without EVOBUILD_REAL_DATA.
 """
 

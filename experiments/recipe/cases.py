@@ -1,6 +1,6 @@
 """Cases: what each level of a factor made of the same row, one under the other.
 
-What a model wrote is data: it stands in fenced blocks, where Markdown and HTML mean nothing, and what a
+What a model wrote is data: it is in fenced blocks, where Markdown and HTML mean nothing, and what a
 terminal would obey is made visible.
 """
 
@@ -53,7 +53,7 @@ class Cases:
 
 
 def _place(row: str) -> bytes:
-    """Where a row stands among those that can be drawn: adding a row moves no other."""
+    """Return the position of a row among those that can be sampled: adding a row moves no other."""
     return hashlib.blake2b(row.encode()).digest()
 
 

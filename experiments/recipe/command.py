@@ -30,7 +30,7 @@ SAMPLE = {"sample": Path("data/raw/sample.jsonl")}
 DRY_ROWS = 24
 """What a dry run draws of each data set without `--rows`."""
 SHIPPED = "data/raw/benchmarks"
-"""Where a few items of each benchmark lie, of our own writing, for a dry run."""
+"""Folder of a few items per benchmark, written by us, for a dry run."""
 DRY_BASES = 2
 """How many bases a dry run tunes: all of them are the toy model."""
 DRY_ITEMS = 2
@@ -138,7 +138,7 @@ def _data(recipe: Recipe, arguments: argparse.Namespace) -> dict[str, Path]:
 
 
 def _files(option: str, words: Sequence[str]) -> dict[str, Path]:
-    """Read files by name. Raises UserError if a name is none, or a file is not there."""
+    """Read files by name. Raises UserError for an invalid name, or a missing file."""
     files = {key: Path(value).absolute() for key, value in _pairs(option, words).items()}
     for key, path in files.items():
         if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
@@ -176,7 +176,7 @@ def _items(recipe: Recipe, data: Mapping[str, Path], arguments: argparse.Namespa
 
 
 def _read_items(name: str, path: Path) -> None:
-    """Read the items of a benchmark. Raises UserError at one that is none, or at data that it lacks."""
+    """Read the items of a benchmark. Raises UserError for an invalid item, or missing data."""
     kind = benchmark_class(name)
     kind(name, kind.settings_type(items=str(path)), 0).read_items()
 

@@ -51,7 +51,7 @@ class Comparison:
 
 
 def _judged(one: Outs, other: Outs) -> Iterator[pl.DataFrame]:
-    """What is said of each model that both tuned."""
+    """Compare each model that both tuned."""
     params = load_params(one.path("params.yaml"), stored_answers.Params)
     made = build_benchmarks(params.evaluate.benchmarks, params.random_seed)
     for model in params.evaluate.models:

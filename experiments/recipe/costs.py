@@ -78,7 +78,7 @@ def _shown_training(sums: dict[str, Any]) -> list[str]:
 
 
 def _notes(trainings: Sequence[Sequence[TrainingEstimate]]) -> Iterator[str]:
-    """Where hours come from, and what stands in the way of them."""
+    """Where estimates of hours come from, and why they may be missing."""
     every = [training for own in trainings for training in own]
     for problem in dict.fromkeys(training.problem for training in every if training.problem):
         yield f"\nGPU hours are not known: {problem}"

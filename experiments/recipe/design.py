@@ -137,7 +137,7 @@ def evaluation_sets(files: Mapping[str, Path]) -> Settings:
 
 
 def _source(name: str, path: Path) -> dict[str, str]:
-    """Set where a data set lies, and its domain if it is one of the papers'."""
+    """Set the path of a dataset, and its domain if it is one of the papers'."""
     return {"seed.source": quoted(path)} | ({"seed.domain": DOMAINS[name]} if name in DOMAINS else {})
 
 

@@ -57,7 +57,7 @@ def _others(experiment: Experiment, factor: str) -> tuple[str, ...]:
 
 
 def _drawn(experiment: Experiment, rows: int) -> Experiment:
-    """Have so many rows drawn, by the seed of all draws, and exported too."""
+    """Have this number of rows sampled, by the common seed, and exported too."""
     settings = {**experiment.settings, "select.share": "null", "select.count": str(rows)}
     targets = tuple(sorted({*experiment.targets, "export"}))
     return experiment._replace(settings=settings, targets=targets)

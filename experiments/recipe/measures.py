@@ -25,9 +25,9 @@ SHARES = (0.05, 0.1, 0.15, 0.25)
 """Cuts of arXiv:2412.11231, Table 5 and Figures 6 and 7."""
 CUT_BY: tuple[Metric, ...] = ("ic_ifd", "ifd", "perplexity", "length", "difficulty")
 ALL = "all rows"
-"""The metric that stands for no cut."""
+"""Name of the metric for selecting without a cutoff."""
 ANY = "any"
-"""The reason that stands for all failures together."""
+"""Name of the reason for all failures together."""
 
 
 def _rows(outs: Outs) -> pl.DataFrame:
@@ -47,7 +47,7 @@ def _rows(outs: Outs) -> pl.DataFrame:
 
 
 def _answered(outs: Outs) -> pl.DataFrame:
-    """Every evolved row that was asked: round, id, score, and whether its answer stands."""
+    """Read every evolved row that was answered: round, id, score, and whether its answer is valid."""
     found = []
     for name in (name for name in outs.params.rounds if name in outs.params.pools):
         rows = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
@@ -268,7 +268,7 @@ def _dataset(outs: Outs) -> pl.DataFrame:
 def _benchmarks(outs: Outs) -> pl.DataFrame:
     """Every figure of every model that was evaluated, with its 95 % interval.
 
-    Columns: model, benchmark, figure, headline (whether it stands for its benchmark), value, low, high.
+    Columns: model, benchmark, figure, headline (whether it is its benchmark's main one), value, low, high.
     """
     floats = dict.fromkeys(("value", "low", "high"), pl.Float64)
     table = pl.read_csv(outs.path("metrics/evaluation.csv"), schema_overrides=floats)
@@ -350,7 +350,7 @@ def shared_by(factor: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
 
 
 def kinds(*within: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """Count the rows of each reason, and of any, among all with the same labels; 0 where there is none.
+    """Count the rows of each reason, and of any, among all with the same labels; 0 without any.
 
     within: the labels, `stage` among them. Gives these and reason, rows, of: a share is rows / of.
     """

@@ -11,7 +11,7 @@ from experiments.recipe.papers import TITLES
 from experiments.recipe.views import Table
 
 HEADLINE = ""
-"""The figure that stands for its benchmark."""
+"""Name of the main metric of a benchmark."""
 SCORES = {
     ("ifeval", "prompt_strict"): "IFEval Pr.(S)",
     ("ifeval", "instruction_strict"): "IFEval In.(S)",

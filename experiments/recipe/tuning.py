@@ -23,7 +23,7 @@ def base_key(title: str) -> str:
 
 
 def tuned_folder(title: str) -> str:
-    """Where a base lies once it is tuned."""
+    """Return the folder of a tuned base."""
     return f"models/tuned/{base_key(title)}"
 
 
@@ -41,7 +41,7 @@ def tuned(bases: Mapping[str, Base]) -> dict[str, str]:
 
 
 def first_bases(settings: Mapping[str, str], count: int) -> dict[str, str]:
-    """Settings with so many of their bases at most, the first."""
+    """Return settings with at most this number of their bases, the first ones."""
     names = [key.split(".")[1] for key in settings if key.startswith("+bases.") and key.endswith(".model")]
     without = {f"+evaluate.models.{name}" for name in names[count:]}
     without |= {f"+bases.{name}.{key}" for name in names[count:] for key in Base._fields}
@@ -49,7 +49,7 @@ def first_bases(settings: Mapping[str, str], count: int) -> dict[str, str]:
 
 
 BENCHMARK = "+evaluate.benchmarks."
-"""What stands before the name of a benchmark in the settings that add it."""
+"""Prefix of the name of a benchmark in the settings that add it."""
 
 
 def answering(*names: str) -> dict[str, str]:
