@@ -196,7 +196,7 @@ def plain_losses(model: Any) -> list[float]:
     return found
 
 
-def trained_loss(model: Any) -> tuple[str, float]:
+def train_loss(model: Any) -> tuple[str, float]:
     """What a step of training makes of all rows together: how they are read, and the loss."""
     from trl.trainer import utils
 
@@ -217,7 +217,7 @@ def trained_loss(model: Any) -> tuple[str, float]:
     return found.layout + ("" if found.is_fused else ", all logits"), total
 
 
-def scored_losses(model: Any) -> tuple[str, list[float]]:
+def score_losses(model: Any) -> tuple[str, list[float]]:
     """What scoring makes of each row, summed."""
     from evobuild.weights.likelihood import Document, Reader
 
@@ -245,9 +245,9 @@ def hold(kind: str) -> Held:
     except Exception as error:  # noqa: BLE001 - whatever a class of another library raises is its row's reason
         return Held(kind, name, "", "", 0.0, f"not built: {said(error)}")
     try:
-        scored, losses = scored_losses(model)
+        scored, losses = score_losses(model)
         model.train()
-        trained, total = trained_loss(model)
+        trained, total = train_loss(model)
     except UserError as error:
         return Held(kind, name, "", "", 0.0, str(error))
     except Exception as error:  # noqa: BLE001 - likewise, and it does not hold

@@ -76,7 +76,7 @@ def questions(count: int) -> Iterator[Request]:
         )
 
 
-def through_engine(url: str, rows: int) -> float:
+def time_engine(url: str, rows: int) -> float:
     """Measure the seconds of `count` requests through the engine alone."""
     engine = OpenAIEngine(NAME, Machine(openai=OpenAI(base_url=url, concurrency=IN_FLIGHT)))
     began = time.monotonic()
@@ -93,7 +93,7 @@ def through_engine(url: str, rows: int) -> float:
     return seconds
 
 
-def through_client(rows: int) -> float:
+def time_client(rows: int) -> float:
     """Measure the seconds of `count` requests through the chat client, every reply cached."""
     with client.Model(NAME) as model:
         began = time.monotonic()
@@ -129,22 +129,22 @@ def speed(figures: Figures, folder: Path) -> None:
     ideal = ROWS / IN_FLIGHT * LATENCY
     with server(latency=LATENCY) as url, machine(folder / "latency", url, concurrency=IN_FLIGHT):
         figures.at_most(
-            "openai: time over the ideal at a latency of 0.2 s", through_client(ROWS) / ideal, 1.10, "x"
+            "openai: time over the ideal at a latency of 0.2 s", time_client(ROWS) / ideal, 1.10, "x"
         )
     with server() as url, machine(folder / "none", url, concurrency=IN_FLIGHT):
         print(f"bare loop of aiohttp: {ROWS / bare(url, ROWS):,.0f} requests/s")
-        print(f"through the client and the reply cache: {ROWS / through_client(ROWS):,.0f} requests/s")
+        print(f"through the client and the reply cache: {ROWS / time_client(ROWS):,.0f} requests/s")
         figures.at_least(
-            "openai: requests to a server that answers at once", ROWS / through_engine(url, ROWS), 1500, "/s"
+            "openai: requests to a server that answers at once", ROWS / time_engine(url, ROWS), 1500, "/s"
         )
 
 
 def growth(figures: Figures, folder: Path) -> None:
     """What 50,000 further requests add to the memory of 5,000; nothing may grow with their number."""
     with server() as url, machine(folder / "memory", url, concurrency=IN_FLIGHT):
-        through_engine(url, ROWS)
+        time_engine(url, ROWS)
         before = memory.now()
-        through_engine(url, 50_000)
+        time_engine(url, 50_000)
         figures.at_most("openai: memory added by 50,000 requests", memory.peak() - before, 20, "MB")
 
 

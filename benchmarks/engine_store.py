@@ -43,15 +43,15 @@ def run(figures: Figures) -> None:
         file = Path(folder) / "replies.sqlite"
         asked = keys(ROWS)
         before = memory.now()
-        figures.at_least("store: replies written", ROWS / _written(file, asked), 20_000, "/s")
+        figures.at_least("store: replies written", ROWS / _time_writes(file, asked), 20_000, "/s")
         random.Random(0).shuffle(asked)
-        figures.at_least("store: replies looked up", ROWS / _found(file, asked), 50_000, "/s")
+        figures.at_least("store: replies looked up", ROWS / _time_lookups(file, asked), 50_000, "/s")
         figures.at_most("store: memory added by both", memory.peak() - before, 400, "MB")
         request = Request("k", "respond", (Message("user", SENTENCE * 5),), Sampling(temperature=0.7))
-        figures.at_least("store: keys made of requests", 100_000 / _keyed(file, request), 50_000, "/s")
+        figures.at_least("store: keys made of requests", 100_000 / _time_keys(file, request), 50_000, "/s")
 
 
-def _written(file: Path, asked: list[bytes]) -> float:
+def _time_writes(file: Path, asked: list[bytes]) -> float:
     """Seconds to write a reply to each key, until the last is on disk."""
     began = time.monotonic()
     with ReplyCache(file, "benchmark") as cache:
@@ -60,7 +60,7 @@ def _written(file: Path, asked: list[bytes]) -> float:
     return time.monotonic() - began
 
 
-def _found(file: Path, asked: list[bytes]) -> float:
+def _time_lookups(file: Path, asked: list[bytes]) -> float:
     """Seconds to look up each key, by the chunk."""
     began = time.monotonic()
     with ReplyCache(file, "benchmark") as cache:
@@ -71,7 +71,7 @@ def _found(file: Path, asked: list[bytes]) -> float:
     return time.monotonic() - began
 
 
-def _keyed(file: Path, request: Request) -> float:
+def _time_keys(file: Path, request: Request) -> float:
     """Seconds to make 100,000 keys."""
     with ReplyCache(file, "benchmark") as cache:
         began = time.monotonic()

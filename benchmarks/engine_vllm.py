@@ -95,17 +95,17 @@ def _turns(folder: Path, model: ChatModel, engine: vllm_engine.VllmEngine) -> tu
     ours, bare = [], []
     for turn in range(TURNS):
         if turn % 2:
-            ours.append(_timed(engine, lambda: _evolve(folder, settings, engine)))
-        bare.append(_timed(engine, lambda: _chat(llm, engine, requests)))
+            ours.append(_time_calls(engine, lambda: _evolve(folder, settings, engine)))
+        bare.append(_time_calls(engine, lambda: _chat(llm, engine, requests)))
         if turn % 2 == 0:
-            ours.append(_timed(engine, lambda: _evolve(folder, settings, engine)))
+            ours.append(_time_calls(engine, lambda: _evolve(folder, settings, engine)))
         print(f"turn {turn}: evolve {sum(ours[-1]):.2f} s, LLM.chat {sum(bare[-1]):.2f} s", flush=True)
     fastest = [sum(map(min, zip(*turns, strict=True))) for turns in (ours, bare)]
     print(f"undisturbed: evolve {fastest[0]:.2f} s, LLM.chat {fastest[1]:.2f} s", flush=True)
     return fastest[0], fastest[1]
 
 
-def _timed(engine: vllm_engine.VllmEngine, work: Callable[[], None]) -> list[float]:
+def _time_calls(engine: vllm_engine.VllmEngine, work: Callable[[], None]) -> list[float]:
     """The seconds that each PART of the prompts takes to be answered; last, what comes after all."""
     step, marks, finished = engine._engine.step, [time.monotonic()], 0
 

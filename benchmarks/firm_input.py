@@ -65,7 +65,7 @@ def run(figures: Figures) -> None:
             with contextlib.chdir(project):
                 case.spoil()
                 before = _outs()
-                ended = as_user(case.shell) if case.shell else in_process(case.words)
+                ended = run_as_user(case.shell) if case.shell else run_in_process(case.words)
                 found = list(_faults(ended, before))
             _restore(project, sound, whole)
             cases += 1
@@ -81,7 +81,7 @@ def run(figures: Figures) -> None:
     figures.at_most("input: the slowest", slowest, 5, "s of the processor")
 
 
-def in_process(words: Sequence[str]) -> Ended:
+def run_in_process(words: Sequence[str]) -> Ended:
     """Run a stage or a command of `python -m evobuild` as its script does."""
     said, began = io.StringIO(), time.process_time()
     signal.signal(signal.SIGALRM, _hangs)
@@ -118,7 +118,7 @@ def _hangs(*_: object) -> None:
     raise _HangsError
 
 
-def as_user(line: str) -> Ended:
+def run_as_user(line: str) -> Ended:
     """Run a line of a shell; the seconds are those of the clock."""
     began = time.monotonic()
     try:
@@ -201,7 +201,7 @@ def _sound_project(root: Path) -> Path:
         ("evolve", "--round", "r1", "--parent", "r0", *own),
         *((stage, "--pool", pool) for pool in ("r0", "r1") for stage in ("respond", "rate")),
     ):
-        ended = in_process(line)
+        ended = run_in_process(line)
         assert ended.code == 0, ended.said
     os.chdir(here)
     return root

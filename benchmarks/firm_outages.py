@@ -118,7 +118,9 @@ def run(figures: Figures) -> None:
     figures.at_most(
         "outages: kinds after which other than what is missing is asked", bad["healed"], 0, "kinds"
     )
-    figures.at_most("outages: replies paid twice by two builds of one cache", _paid_twice(), 0.02, "of all")
+    figures.at_most(
+        "outages: replies paid twice by two builds of one cache", _count_paid_twice(), 0.02, "of all"
+    )
 
 
 def _meet(folder: Folder, case: Case) -> tuple[int, float, str, int, int]:
@@ -156,7 +158,7 @@ def _own_certificate(folder: Path) -> ssl.SSLContext:
     return context
 
 
-def _paid_twice() -> float:
+def _count_paid_twice() -> float:
     """The share of requests that two builds, begun together with one reply cache, both pay for."""
     from faults import KEY, FaultServer
 

@@ -32,11 +32,11 @@ def run(figures: Figures) -> None:
     for name in dict.fromkeys(each.name for each in sandbox.usable_isolations()):
         for user, command in users.items():
             where = f"{name}, {user}"
-            found = _found(command([*_script("hold.py"), "--isolation", name]))
+            found = _run_corpus_script(command([*_script("hold.py"), "--isolation", name]))
             figures.at_most(f"sandbox: escapes, {where}", found["escapes"], 0, "programs")
             figures.at_most(f"sandbox: verdicts forged, {where}", found["misjudged"], 0, "programs")
             figures.at_least(f"sandbox: further attacks, {where}", found["further"], NEW, "programs")
-            found = _found(command([*_script("stages_held.py"), "--isolation", name]))
+            found = _run_corpus_script(command([*_script("stages_held.py"), "--isolation", name]))
             figures.at_most(f"sandbox: stages ended, {where}", found["ended"], 0, "stages")
             wrong = len(found["failures"]) - found["ended"]
             figures.at_most(f"sandbox: rows of stages lost or misjudged, {where}", wrong, 0, "rows")
@@ -46,7 +46,7 @@ def _script(name: str) -> list[str]:
     return [sys.executable, str(SUPPORT / "attacks" / name)]
 
 
-def _found(command: list[str]) -> dict[str, Any]:
+def _run_corpus_script(command: list[str]) -> dict[str, Any]:
     """What a script of the corpus prints."""
     done = subprocess.run(command, capture_output=True, check=True, start_new_session=True, cwd="/tmp")
     found: dict[str, Any] = json.loads(done.stdout)

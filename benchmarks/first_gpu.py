@@ -126,7 +126,7 @@ def scoring() -> str:
     return f"bf16 packed, losses within {off:.4f} of fp32; float32 padded"
 
 
-def tuned_losses(folder: Path, machine: dict[str, Any], **fields: Any) -> list[float]:
+def tune_losses(folder: Path, machine: dict[str, Any], **fields: Any) -> list[float]:
     """Tune the tiny model, and give its losses."""
     import tunings
 
@@ -159,13 +159,13 @@ def training() -> str:
     with tempfile.TemporaryDirectory(prefix="evobuild-gpu-") as name:
         folder = Path(name)
         if PLAIN in os.environ:
-            return json.dumps(tuned_losses(folder, {"processes": 1}))
+            return json.dumps(tune_losses(folder, {"processes": 1}))
         plain = plain_losses()
         stand_in()
         machine = {"processes": 1, "gradient_checkpointing": True}
-        off = near(tuned_losses(folder, machine), plain)
+        off = near(tune_losses(folder, machine), plain)
         lora = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": "all-linear", "quantize": None}
-        found = tuned_losses(folder, machine, lora=lora)
+        found = tune_losses(folder, machine, lora=lora)
         assert abs(found[0] / plain[0] - 1) < NEAR, f"LoRA begins at {found[0]}, {plain[0]} on the CPU"
     return f"losses within {off:.4f} of fp32 on the CPU; LoRA begins there"
 
@@ -201,7 +201,7 @@ def compiled() -> str:
         return f"rows of up to 8,192 tokens reach it as {len(lengths)} lengths; not compiled"
     plain = plain_losses()
     with tempfile.TemporaryDirectory(prefix="evobuild-gpu-") as name:
-        off = near(tuned_losses(Path(name), {"processes": 1, "compile": True}), plain)
+        off = near(tune_losses(Path(name), {"processes": 1, "compile": True}), plain)
     return f"losses within {off:.4f} of fp32 on the CPU"
 
 
@@ -216,7 +216,7 @@ def spread() -> str:
     kinds += ["zero2", "zero3"] if has_cuda() and importlib.util.find_spec("deepspeed") else []
     with tempfile.TemporaryDirectory(prefix="evobuild-gpu-") as name:
         for kind in kinds:
-            near(tuned_losses(Path(name), {"processes": 2, "strategy": kind}), plain)
+            near(tune_losses(Path(name), {"processes": 2, "strategy": kind}), plain)
     return f"{', '.join(kinds)}: losses as on one"
 
 
@@ -249,7 +249,7 @@ def quantized() -> str:
     lora = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": "all-linear", "quantize": 4}
     with tempfile.TemporaryDirectory(prefix="evobuild-gpu-") as name:
         try:
-            found = tuned_losses(Path(name), {"processes": 1}, lora=lora, optimizer="adamw_8bit")
+            found = tune_losses(Path(name), {"processes": 1}, lora=lora, optimizer="adamw_8bit")
         except UserError as error:
             usable = has_cuda() and importlib.util.find_spec("bitsandbytes")
             assert not usable, error

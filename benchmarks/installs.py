@@ -65,7 +65,7 @@ def try_python(python: str, wheel: Path, folder: Path) -> Iterator[Tried]:
     alone: Path | None = None
     folder.mkdir()
 
-    def from_nothing(line: Line, place: Path) -> None:
+    def install_from_nothing(line: Line, place: Path) -> None:
         nonlocal alone
         programs = install_lines.install_fresh(line, wheel, python, place / "environment")
         assert install_lines.foreign_paths(programs, place) == []
@@ -73,7 +73,7 @@ def try_python(python: str, wheel: Path, folder: Path) -> Iterator[Tried]:
         alone = alone or (None if line.extras else programs)
         install_lines.build_project(line, programs, place)
 
-    def added(line: Line, place: Path) -> None:
+    def list_added(line: Line, place: Path) -> None:
         assert alone is not None, "the wheel alone was not installed"
         programs = copy_environment(alone, place / "environment")
         if line.needs_torch:
@@ -84,8 +84,8 @@ def try_python(python: str, wheel: Path, folder: Path) -> Iterator[Tried]:
         install_lines.run("python -m pip check", programs, place)
 
     works: list[tuple[Line, Callable[[Line, Path], None]]] = []
-    works += [(line, from_nothing) for line in install_lines.lines_from_nothing()]
-    works += [(line, added) for line in install_lines.added_lines()]
+    works += [(line, install_from_nothing) for line in install_lines.lines_from_nothing()]
+    works += [(line, list_added) for line in install_lines.added_lines()]
     for number, (line, work) in enumerate(works):
         began = time.monotonic()
         place = folder / str(number)

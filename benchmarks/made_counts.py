@@ -18,7 +18,7 @@ def write_counts(root: Path, rows: Mapping[str, int]) -> None:
     counts: dict[str, Any] = dict.fromkeys(("reward", "tag"), dict.fromkeys(rows, OFF))
     counts |= {"experience": OFF, "keywords": OFF, "optimize": {"asked": []}}
     whole = {pool: balance(count, count, {}) for pool, count in rows.items()}
-    lost = {pool: _lost(count, 7) for pool, count in rows.items()}
+    lost = {pool: _count_lost(count, 7) for pool, count in rows.items()}
     answered = {pool: rows[pool] - lost[pool] for pool in rows}
     more = {
         "failed_attempts": 0,
@@ -35,12 +35,12 @@ def write_counts(root: Path, rows: Mapping[str, int]) -> None:
     for pool, count in rows.items():
         counts[f"respond-{pool}"] = balance(count, answered[pool], {"sorry": lost[pool]})
         counts[f"rate-{pool}"] = whole[pool]
-    below = sum(_lost(count, 8) for count in rows.values())
+    below = sum(_count_lost(count, 8) for count in rows.values())
     gone = {NOT_ANSWERED: sum(lost.values()), BELOW_THE_CUT: below}
     every = sum(rows.values())
     counts["select"] = balance(every, every - sum(gone.values()), gone) | {"warnings": []}
     pools = {
-        pool: {"rows": count, "hit": {"8-gram": {"rows": _lost(count, 10), "questions": 1}}}
+        pool: {"rows": count, "hit": {"8-gram": {"rows": _count_lost(count, 10), "questions": 1}}}
         for pool, count in rows.items()
     }
     counts["decontaminate-held_out"] = balance(every, every, {}) | {"questions": 1, "pools": pools}
@@ -49,7 +49,7 @@ def write_counts(root: Path, rows: Mapping[str, int]) -> None:
         write_json(root / f"data/counts/{stem}.json", content)
 
 
-def _lost(rows: int, at: int) -> int:
-    """Select, of rows in equal parts, those whose number in their part ends so."""
+def _count_lost(rows: int, at: int) -> int:
+    """Count, of rows in equal parts, those whose number in their part ends so."""
     own = rows // len(STARTS)
     return len(STARTS) * len(range(at, own, 100))

@@ -41,7 +41,7 @@ def run(figures: Figures) -> None:
     with RowFile(np.float32) as vectors:
         draw = np.random.default_rng(1)
         for part in blocks(ROWS):
-            vectors.append(mixed(draw, real, part.stop - part.start))
+            vectors.append(mix_vectors(draw, real, part.stop - part.start))
         memory.now()
         began = time.monotonic()
         _, far = neighbours.find_nearest(vectors, "l2", exact=False)
@@ -65,7 +65,7 @@ def embeddings(data: Path) -> Vectors:
         return embedder.embed([join_texts((row.instruction, row.input), ()) for row in rows])
 
 
-def mixed(draw: np.random.Generator, real: Vectors, count: int) -> Vectors:
+def mix_vectors(draw: np.random.Generator, real: Vectors, count: int) -> Vectors:
     """Draw unit vectors between pairs of real ones."""
     one, other = (real[draw.integers(0, len(real), count)] for _ in range(2))
     share = draw.random((count, 1), np.float32)

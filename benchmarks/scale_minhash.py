@@ -30,7 +30,7 @@ def run(figures: Figures) -> None:
     texts = scale_select.made_up(draw, "00", "r1", sentences, ROWS)["instruction"].to_list()
     ways: dict[str, Callable[[], list[int]]] = {
         "rensa": lambda: minhash.group_near_duplicates(texts, NEAR, 42).tolist(),
-        "datasketch": lambda: grouped_by_datasketch(texts),
+        "datasketch": lambda: group_by_datasketch(texts),
     }
     pairs = scale_select.exact_pairs([minhash.word_pairs(text) for text in texts], NEAR)
     took: dict[str, list[float]] = {name: [] for name in ways}
@@ -45,7 +45,7 @@ def run(figures: Figures) -> None:
     figures.at_least("near-duplicates by rensa over datasketch, rows/s", theirs / ours, 1, "x")
 
 
-def grouped_by_datasketch(texts: list[str]) -> list[int]:
+def group_by_datasketch(texts: list[str]) -> list[int]:
     """Number the group of each text by its first place, as `group_near_duplicates` does."""
     from datasketch import MinHash, MinHashLSH
 

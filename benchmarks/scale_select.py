@@ -84,7 +84,7 @@ def write_tables(folder: Path) -> None:
             (folder / name / f"{pool}.parquet").mkdir()
         for start in table_parts.STARTS:
             rows = made_up(draw, start, pool, sentences, ROWS // len(POOLS) // len(table_parts.STARTS))
-            for name, table in measured_rows(draw, rows).items():
+            for name, table in build_measured_rows(draw, rows).items():
                 table.write_parquet(folder / name / f"{pool}.parquet" / f"{start}.parquet")
 
 
@@ -126,7 +126,7 @@ def made_up(
     return table.select(**columns).select(*INSTRUCTIONS).unique("id").sort("id")
 
 
-def measured_rows(draw: np.random.Generator, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def build_measured_rows(draw: np.random.Generator, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The tables of some rows, by folder."""
     count = rows.height
     figures = {

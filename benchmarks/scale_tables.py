@@ -161,7 +161,7 @@ def ids_opened(figures: Figures, root: Path) -> None:
         url = process.stdout.readline().split()[0]
         answer(f"{url}status.json")
         took = []
-        for name, key in searched(root).items():
+        for name, key in list_searches(root).items():
             seconds, status = answer(f"{url}row/{key}")
             print(f"{name}, {key}: {seconds:.2f} s, {status}", flush=True)
             took.append(seconds)
@@ -174,7 +174,7 @@ def ids_opened(figures: Figures, root: Path) -> None:
         process.wait()
 
 
-def searched(root: Path) -> dict[str, str]:
+def list_searches(root: Path) -> dict[str, str]:
     """Ids to search for, each with what it is."""
     found = {}
     for place, file in (("first", 0), ("last", -1)):

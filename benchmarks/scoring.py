@@ -70,7 +70,7 @@ def tokenizer(data: Path) -> Any:
     return Tokenizer(tokenizer_object=made._tokenizer, bos_token="<s>")
 
 
-def shaped(name: str, **options: Any) -> Any:
+def build_shaped(name: str, **options: Any) -> Any:
     """A model of random weights."""
     torch.manual_seed(0)
     config = LlamaConfig(vocab_size=VOCABULARY, max_position_embeddings=LONGEST, **SHAPES[name])
@@ -101,11 +101,11 @@ def reference(model: Any, pairs: Sequence[Pair]) -> Iterator[tuple[str, float, f
         yield pair.id, *found
 
 
-def by_reference(model: Any, tokenizer: Any, some: Sequence[Instruction]) -> Callable[[], Found]:
+def score_by_reference(model: Any, tokenizer: Any, some: Sequence[Instruction]) -> Callable[[], Found]:
     return lambda: {key: (q, given, a) for key, q, given, a in reference(model, tokenized(tokenizer, some))}
 
 
-def by_us(model: Any, tokenizer: Any, some: Sequence[Instruction]) -> Callable[[], Found]:
+def score_by_us(model: Any, tokenizer: Any, some: Sequence[Instruction]) -> Callable[[], Found]:
     reader = Reader(model)
     return lambda: {each.id: each[4:] for each in losses.pair_losses(reader, tokenized(tokenizer, some))}
 
@@ -129,12 +129,12 @@ def apart(found: Found, wanted: Found) -> float:
 def cpu(figures: Figures, data: Path, turns: int = 5) -> None:
     """135M parameters on two threads: ours in fp32 and bf16 over the reference in fp32."""
     torch.set_num_threads(2)
-    some, words, model = rows(data, 48), tokenizer(data), shaped("135M")
-    rough = shaped("135M").to(torch.bfloat16)
+    some, words, model = rows(data, 48), tokenizer(data), build_shaped("135M")
+    rough = build_shaped("135M").to(torch.bfloat16)
 
     def ways(some: Sequence[Instruction]) -> list[Callable[[], Found]]:
-        ours = by_us(model, words, some), by_us(rough, words, some)
-        return [by_reference(model, words, some), *ours]
+        ours = score_by_us(model, words, some), score_by_us(rough, words, some)
+        return [score_by_reference(model, words, some), *ours]
 
     for run in ways(some[:2]):
         run()  # what a first pass sets up is not a speed
@@ -157,8 +157,8 @@ def tiny(figures: Figures, data: Path, turns: int = 1) -> None:
     folder = data / "models/stories260K"
     words, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder).eval()
     some = rows(data, 5000)
-    runs = [by_reference(model, words, some), by_us(model, words, some)]
-    by_us(model, words, some[:64])()
+    runs = [score_by_reference(model, words, some), score_by_us(model, words, some)]
+    score_by_us(model, words, some[:64])()
     speeds = []
     for _ in range(turns):
         (slow, wanted), (fast, found) = map(timed, runs)
@@ -177,12 +177,12 @@ def gpu(figures: Figures, data: Path) -> None:
     for shape, count, must in (("135M", 5000, 20), ("7B", 2000, 3)):
         torch.cuda.empty_cache()
         with torch.device("cuda"):
-            model = shaped(shape, dtype=torch.bfloat16)
+            model = build_shaped(shape, dtype=torch.bfloat16)
         some = rows(data, count)
-        ours = by_us(model, words, some)
-        by_reference(model, words, some[:20])(), ours()
+        ours = score_by_us(model, words, some)
+        score_by_reference(model, words, some[:20])(), ours()
         share = min(count, 300)
-        slow, _ = timed(by_reference(model, words, some[:share]))
+        slow, _ = timed(score_by_reference(model, words, some[:share]))
         fast, _ = timed(ours)
         figures.at_least(f"{shape} bf16 over the reference", (slow / share) / (fast / count), must, "x")
         reached = operations(model, words, some) / fast / PEAK

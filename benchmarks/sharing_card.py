@@ -30,7 +30,7 @@ SECONDS, GIB = 30.0, 3.0
 _WORDS = "river bridge market garden window letter engine harbour winter lantern copper meadow signal valley"
 
 
-def made_up_rows(path: Path, rows: int) -> None:
+def make_up_rows(path: Path, rows: int) -> None:
     """Write a data set of some rows."""
     text = (_WORDS + " ") * 3
     number = pl.int_range(rows, dtype=pl.Int64)
@@ -54,7 +54,7 @@ def card_figures(figures: Figures, rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         sources = carded.sources(root)
-        made_up_rows(sources.dataset, rows)
+        make_up_rows(sources.dataset, rows)
         carded.export(sources, carded.ALL, root / "export")
         started = time.monotonic()
         described = card.describe(sources)

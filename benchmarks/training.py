@@ -69,13 +69,13 @@ def speed(figures: Figures, folder: Path) -> None:
     )
     fastest = max(alone, key=alone.__getitem__)
     task = write_task(folder, rows[:64], default_settings())
-    ours, bare = in_turn(lambda: timed(task, OURS), lambda: timed(task, TRL, str(fastest)))
+    ours, bare = run_in_turn(lambda: timed(task, OURS), lambda: timed(task, TRL, str(fastest)))
     figures.at_least(
         f"tokens/s, ours over TRL alone, {fastest} rows a pass", rate(ours) / rate(bare), 0.97, "x"
     )
 
 
-def computed_tokens(figures: Figures, folder: Path) -> None:
+def count_computed_tokens(figures: Figures, folder: Path) -> None:
     """Tokens that the model reads in one epoch over those of its rows, default settings."""
     rows = read_answered_rows(2000)
     random_base(folder, training_data.LEAST, rows)
@@ -89,7 +89,7 @@ def padding(figures: Figures, folder: Path) -> None:
     rows = read_answered_rows(2000)
     random_base(folder, training_data.SMALL, rows)
     task = write_task(folder, rows[:512], default_settings(batch=64))
-    ours, padded = in_turn(lambda: timed(task, OURS), lambda: timed(task, TRL, "16"))
+    ours, padded = run_in_turn(lambda: timed(task, OURS), lambda: timed(task, TRL, "16"))
     assert {each["steps"] for each in ours} == {each["steps"] for each in padded}
     took = [statistics.median(each["seconds"] for each in runs) for runs in (padded, ours)]
     figures.at_least("seconds of padded batches of 16 over ours", took[0] / took[1], 2, "x")
@@ -110,7 +110,7 @@ def timed(task: Path, script: str, *options: str) -> Run:
     return found
 
 
-def in_turn(one: Callable[[], Run], other: Callable[[], Run]) -> tuple[list[Run], list[Run]]:
+def run_in_turn(one: Callable[[], Run], other: Callable[[], Run]) -> tuple[list[Run], list[Run]]:
     """Run both in turn, so that what else the machine does strikes both."""
     found: tuple[list[Run], list[Run]] = ([], [])
     for _ in range(TURNS):
@@ -130,7 +130,7 @@ def take(figures: Figures, part: str) -> None:
     takers = {
         "stage": whole_stage,
         "speed": speed,
-        "tokens": computed_tokens,
+        "tokens": count_computed_tokens,
         "padding": padding,
         "resume": training_resume.run,
     }

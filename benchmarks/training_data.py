@@ -51,12 +51,12 @@ def read_answered_rows(count: int) -> list[Instruction]:
     """Rows of Alpaca, of all its parts, or made ones where $EVOBUILD_REAL_DATA is not set."""
     folder = os.environ.get("EVOBUILD_REAL_DATA")
     if folder is None:
-        return _made_rows(count)
+        return _make_rows(count)
     found = [row for row in formats.read_seed_rows(Path(folder) / ALPACA) if row.output.strip()]
     return [_row(row.instruction, row.input, row.output) for row in found[:: len(found) // count][:count]]
 
 
-def _made_rows(count: int) -> list[Instruction]:
+def _make_rows(count: int) -> list[Instruction]:
     """Rows of made words, about as long as Alpaca's: most are short, and a few ten times as long."""
     draw = np.random.default_rng(0)
     words = [first + last for first in SYLLABLES for last in SYLLABLES]

@@ -165,7 +165,7 @@ def train(task: Run, folder: Path) -> Run:
         generator=torch.Generator().manual_seed(0),
     ).tolist()
     examples = [{"input_ids": row, "labels": [-100, *row[1:]]} for row in rows]
-    seen = _watched()
+    seen = _watch()
     out = folder / "tuned"
     out.mkdir()
     tuned = finetune.tune(
@@ -187,7 +187,7 @@ def train(task: Run, folder: Path) -> Run:
     }
 
 
-def _watched() -> dict[str, Any]:
+def _watch() -> dict[str, Any]:
     """Have the trainer of this process note when each step ends, and its micro-batch."""
     import torch
 

@@ -37,7 +37,7 @@ def run(figures: Figures, folder: Path) -> None:
     steps: list[list[int]] = []
     for number in range(KILLS):
         done = (number + 1) * 22 + draw.randrange(SAVE_STEPS)
-        steps.append(_killed(task, folder, done, draw.uniform(0, 0.1)))
+        steps.append(_kill(task, folder, done, draw.uniform(0, 0.1)))
     steps.append(_steps(_start(task, folder), folder))
     assert steps[-1][-1] == len(rows) // 4, "the last run ends the training"
     twice = [len(set(before) & set(after)) for before, after in pairwise(steps)]
@@ -52,7 +52,7 @@ def _start(task: Path, folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
 
 
-def _killed(task: Path, folder: Path, step: int, later: float) -> list[int]:
+def _kill(task: Path, folder: Path, step: int, later: float) -> list[int]:
     """Kill a training some seconds after a step; give the steps that it did."""
     process = _start(task, folder)
     deadline = time.monotonic() + SECONDS

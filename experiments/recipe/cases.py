@@ -47,8 +47,8 @@ class Cases:
             for case in (rows.filter(parent_id=parent) for parent in drawn):
                 own = {row[self.factor]: row["after"] for row in case.iter_rows(named=True)}
                 parts.append(f"### {case['data'][0]}, row `{case['parent_id'][0]}`")
-                parts += _shown("seed", case["before"][0], False)
-                parts += [part for level in levels for part in _shown(level, own[level], dry)]
+                parts += _format("seed", case["before"][0], False)
+                parts += [part for level in levels for part in _format(level, own[level], dry)]
         return "\n\n".join(parts) or "No row has a child of each."
 
 
@@ -57,7 +57,7 @@ def _place(row: str) -> bytes:
     return hashlib.blake2b(row.encode()).digest()
 
 
-def _shown(label: str, text: str, dry: bool) -> tuple[str, str]:
+def _format(label: str, text: str, dry: bool) -> tuple[str, str]:
     return f"{DRY} {label}:" if dry else f"{label}:", fenced(text)
 
 

@@ -45,13 +45,13 @@ class Comparison:
                 others = (other for own, other in finished if own == {**labels, self.factor: level})
                 for other in others:
                     log(f"judging {labels[self.factor]} beside {level} on {labels['data']}")
-                    rows = pl.concat(_judged(outs, other)).with_columns(beside=pl.lit(level))
+                    rows = pl.concat(_list_judged(outs, other)).with_columns(beside=pl.lit(level))
                     frames.append(labelled(rows.select(frames[0].columns), labels))
         return pl.concat(frames, how="diagonal")
 
 
-def _judged(one: Outs, other: Outs) -> Iterator[pl.DataFrame]:
-    """Compare each model that both tuned."""
+def _list_judged(one: Outs, other: Outs) -> Iterator[pl.DataFrame]:
+    """Yield the verdicts of the judge on each model that both tuned."""
     params = load_params(one.path("params.yaml"), stored_answers.Params)
     made = build_benchmarks(params.evaluate.benchmarks, params.random_seed)
     for model in params.evaluate.models:

@@ -27,14 +27,14 @@ def table(wanted: Sequence[Experiment]) -> str:
     for number, each in enumerate(wanted, start=1):
         log(f"plan {number} of {len(wanted)}: {', '.join(each.labels.values())}")
         plans.append(plan.plan_stages(each.changes, each.targets).stages)
-    sums = [_sums(map(_asked, stages), COLUMNS) for stages in plans]
+    sums = [_sums(map(_count_requests, stages), COLUMNS) for stages in plans]
     trainings = [[stage.training for stage in stages if stage.training] for stages in plans]
-    heads, cells = list(COLUMNS), [_shown(own) for own in (*sums, _sums(sums, COLUMNS))]
+    heads, cells = list(COLUMNS), [_format_costs(own) for own in (*sums, _sums(sums, COLUMNS))]
     if any(trainings):
-        trained = [_sums(map(_trained, own), TRAINING) for own in trainings]
+        trained = [_sums(map(_sum_trainings, own), TRAINING) for own in trainings]
         heads += TRAINING
         cells = [
-            [*left, *_shown_training(right)]
+            [*left, *_format_training(right)]
             for left, right in zip(cells, [*trained, _sums(trained, TRAINING)], strict=True)
         ]
     factors = list(wanted[0].labels)
@@ -45,7 +45,7 @@ def table(wanted: Sequence[Experiment]) -> str:
     return "\n".join([*lines, *_notes(trainings), *(f"\n{note}" for note in chats)]) + "\n"
 
 
-def _asked(stage: Estimate) -> dict[str, Any]:
+def _count_requests(stage: Estimate) -> dict[str, Any]:
     """What a stage asks, as COLUMNS has it."""
     values = (stage.calls, stage.most.calls, stage.stored, stage.tokens, stage.cost)
     return dict(zip(COLUMNS, values, strict=True))
@@ -60,18 +60,18 @@ def _sums(rows: Iterable[dict[str, Any]], names: Sequence[str]) -> dict[str, Any
     return sums | ({last: None} if unknown else {})
 
 
-def _trained(training: TrainingEstimate) -> dict[str, Any]:
+def _sum_trainings(training: TrainingEstimate) -> dict[str, Any]:
     """A training as TRAINING has it."""
     hours = [each and each * training.devices for each in (training.hours, training.most_hours)]
     return dict(zip(TRAINING, (training.steps, training.tokens, *hours), strict=True))
 
 
-def _shown(sums: dict[str, Any]) -> list[str]:
+def _format_costs(sums: dict[str, Any]) -> list[str]:
     cost = sums["cost"]
     return [f"{sums[name]:,}" for name in COLUMNS[:-1]] + [NOTHING if cost is None else f"{cost:,.2f}"]
 
 
-def _shown_training(sums: dict[str, Any]) -> list[str]:
+def _format_training(sums: dict[str, Any]) -> list[str]:
     is_known = sums[TRAINING[-1]] is not None
     hours = [f"{sums[name]:,.2f}" if is_known else NOTHING for name in TRAINING[2:]]
     return [f"{sums[name]:,}" for name in TRAINING[:2]] + hours

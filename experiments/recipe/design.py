@@ -117,7 +117,7 @@ def experiments(
     found = []
     for names in itertools.product(*factors.values()):
         labels = dict(zip(factors, names, strict=True))
-        own = {**NO_TOY, **common, **recipe.settings, **_of_data(recipe, labels["data"])}
+        own = {**NO_TOY, **common, **recipe.settings, **_data_settings(recipe, labels["data"])}
         for factor, level in labels.items():
             own |= factors[factor][level]
         own = {**with_items(own, items), **settings}
@@ -127,7 +127,7 @@ def experiments(
     return found
 
 
-def _of_data(recipe: Recipe, name: str) -> Settings:
+def _data_settings(recipe: Recipe, name: str) -> Settings:
     return recipe.by_data.get(name, recipe.by_data.get("", {}))
 
 

@@ -48,7 +48,7 @@ def cut(wanted: Sequence[Experiment], factor: str, rows: Mapping[tuple[str, ...]
         sizes = [rows.get(tuple(each.labels.values())) for each in group]
         known = [size for size in sizes if size is not None]
         if len(known) == len(group):
-            found += [_drawn(each, min(known)) for each in group]
+            found += [_sample(each, min(known)) for each in group]
     return found
 
 
@@ -56,7 +56,7 @@ def _others(experiment: Experiment, factor: str) -> tuple[str, ...]:
     return tuple(level for name, level in experiment.labels.items() if name != factor)
 
 
-def _drawn(experiment: Experiment, rows: int) -> Experiment:
+def _sample(experiment: Experiment, rows: int) -> Experiment:
     """Have this number of rows sampled, by the common seed, and exported too."""
     settings = {**experiment.settings, "select.share": "null", "select.count": str(rows)}
     targets = tuple(sorted({*experiment.targets, "export"}))

@@ -39,20 +39,20 @@ def _rows(outs: Outs) -> pl.DataFrame:
     for name in outs.params.pools:
         rows = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS)
         counted = rows.select("id", words=pl.col("instruction").str.count_matches(r"\S+"))
-        rated = counted.join(_measured(outs, "rate", name), on="id", how="left")
+        rated = counted.join(_read_measured(outs, "rate", name), on="id", how="left")
         found.append(rated.with_columns(round=pl.lit(name), reason=pl.lit(None, pl.String)))
         if name != SEED_ROUND:
-            found.append(_lost(outs, "evolve", name).with_columns(round=pl.lit(name)))
+            found.append(_count_lost(outs, "evolve", name).with_columns(round=pl.lit(name)))
     return pl.concat(found, how="diagonal")
 
 
-def _answered(outs: Outs) -> pl.DataFrame:
+def _read_answered(outs: Outs) -> pl.DataFrame:
     """Read every evolved row that was answered: round, id, score, and whether its answer is valid."""
     found = []
     for name in (name for name in outs.params.rounds if name in outs.params.pools):
         rows = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
-        rated = _measured(outs, "rate", name).select("id", "score")
-        failed = _lost(outs, "respond", name)["id"].implode()
+        rated = _read_measured(outs, "rate", name).select("id", "score")
+        failed = _count_lost(outs, "respond", name)["id"].implode()
         stands = ~pl.col("id").is_in(failed)
         found.append(rows.join(rated, on="id", how="left").with_columns(round=pl.lit(name), stands=stands))
     return pl.concat(found)
@@ -63,7 +63,7 @@ def _scores(outs: Outs) -> pl.DataFrame:
     return _pools(outs, "score", "id", "ifd", "ic_ifd")
 
 
-def _selected(outs: Outs) -> pl.DataFrame:
+def _read_selected(outs: Outs) -> pl.DataFrame:
     """Every scored row of every pool: round, id, ifd, and whether it was selected."""
     selected = outs.table("data/dataset.parquet", INSTRUCTIONS)["id"]
     scored = _pools(outs, "score", "id", "ifd")
@@ -75,7 +75,7 @@ def _distances(outs: Outs) -> pl.DataFrame:
     return _pools(outs, "diversity", "id", "distance")
 
 
-def _tagged(outs: Outs) -> pl.DataFrame:
+def _read_tagged(outs: Outs) -> pl.DataFrame:
     """Every tag of the rows drawn of every pool: round, id, tag."""
     return _pools(outs, "tag", "id", pl.col("tags").alias("tag")).explode("tag")
 
@@ -86,12 +86,12 @@ def _rewards(outs: Outs) -> pl.DataFrame:
     found = []
     for name in pools:
         ids = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
-        rewards = _measured(outs, "reward", name)
+        rewards = _read_measured(outs, "reward", name)
         found.append(ids.join(rewards, on="id", how="left").select(pl.lit(name).alias("round"), pl.all()))
     return pl.concat(found)
 
 
-def _measured(outs: Outs, stage: str, pool: str) -> pl.DataFrame:
+def _read_measured(outs: Outs, stage: str, pool: str) -> pl.DataFrame:
     """What a stage measured of a pool."""
     measure = measure_of(stage)
     return outs.table(f"data/measures/{measure.folder}/{pool}.parquet", measure.schema)
@@ -99,7 +99,7 @@ def _measured(outs: Outs, stage: str, pool: str) -> pl.DataFrame:
 
 def _pools(outs: Outs, stage: str, *columns: str | pl.Expr) -> pl.DataFrame:
     return pl.concat(
-        _measured(outs, stage, name).select(pl.lit(name).alias("round"), *columns)
+        _read_measured(outs, stage, name).select(pl.lit(name).alias("round"), *columns)
         for name in outs.params.pools
     )
 
@@ -155,14 +155,14 @@ def _fates(outs: Outs) -> pl.DataFrame:
         stages = {"evolve": "rounds"} | ({"respond": "responses"} if name in outs.params.pools else {})
         for stage, folder in stages.items():
             kept = outs.table(f"data/{folder}/{name}.parquet", INSTRUCTIONS).select("id")
-            both = pl.concat([_lost(outs, stage, name), kept], how="diagonal")
+            both = pl.concat([_count_lost(outs, stage, name), kept], how="diagonal")
             found.append(
                 both.select(pl.lit(stage).alias("stage"), pl.lit(name).alias("round"), "id", "reason")
             )
     return pl.concat(found)
 
 
-def _lost(outs: Outs, stage: str, name: str) -> pl.DataFrame:
+def _count_lost(outs: Outs, stage: str, name: str) -> pl.DataFrame:
     return outs.table(f"data/rejects/{stage}-{name}.parquet", REJECTS).select("id", "reason")
 
 
@@ -261,7 +261,7 @@ def _dataset(outs: Outs) -> pl.DataFrame:
     """Every row that was selected: id, words, and score, its difficulty; null where the judge gave none."""
     rows = outs.table("data/dataset.parquet", INSTRUCTIONS)
     counted = rows.select("id", words=pl.col("instruction").str.count_matches(r"\S+"))
-    rated = pl.concat(_measured(outs, "rate", name).select("id", "score") for name in outs.params.pools)
+    rated = pl.concat(_read_measured(outs, "rate", name).select("id", "score") for name in outs.params.pools)
     return counted.join(rated, on="id", how="left")
 
 
@@ -285,26 +285,26 @@ def _funnel(outs: Outs) -> pl.DataFrame:
     return pl.DataFrame(found)
 
 
-def _composed(outs: Outs) -> pl.DataFrame:
+def _read_composed(outs: Outs) -> pl.DataFrame:
     """Every row of every branch: id, distance to the nearest other instruction of its pool."""
     return pl.concat(
-        _measured(outs, "diversity", name).select("id", "distance") for name in outs.params.branches
+        _read_measured(outs, "diversity", name).select("id", "distance") for name in outs.params.branches
     )
 
 
 ROWS = Measure(("rate",), _rows)
-ANSWERED = Measure(("rate", "respond"), _answered)
+ANSWERED = Measure(("rate", "respond"), _read_answered)
 SCORED = Measure(("score",), _scores)
-SELECTED = Measure(("score", "select"), _selected)
+SELECTED = Measure(("score", "select"), _read_selected)
 DISTANCES = Measure(("diversity",), _distances)
-COMPOSED = Measure(("diversity",), _composed)
+COMPOSED = Measure(("diversity",), _read_composed)
 FUNNEL = Measure(("quality",), _funnel)
 EVOLVED = Measure(("evolve",), _children)
 OVERLAPS = Measure(("decontaminate",), _overlaps)
 DATASET = Measure(("select", "rate"), _dataset)
 BENCHMARKS = Measure(("compare",), _benchmarks)
 REWARDED = Measure(("reward",), _rewards)
-TAGGED = Measure(("tag",), _tagged)
+TAGGED = Measure(("tag",), _read_tagged)
 CUTS = Measure(("score", "rate"), _cuts)
 FATES = Measure(("respond",), _fates)
 PROBABILITIES = Measure(("evolve",), _probabilities)

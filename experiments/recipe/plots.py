@@ -54,7 +54,7 @@ class Lines:
 
     def markdown(self, frame: pl.DataFrame, drawing: Path, dry: bool) -> str:
         """Draw the lines, and refer to the drawing."""
-        return _drawn(self.title, self.prepare(frame), self._draw, 2.8, drawing, dry)
+        return _plot(self.title, self.prepare(frame), self._draw, 2.8, drawing, dry)
 
     def _draw(self, axes: Axes, rows: pl.DataFrame) -> None:
         number = pl.col(self.x).cast(pl.Float64)
@@ -97,7 +97,7 @@ class Bars:
         """Draw the bars, and refer to the drawing."""
         frame = self.prepare(frame)
         height = 1 + 0.24 * len(ordered(frame, self.bars))
-        return _drawn(self.title, frame, self._draw, height, drawing, dry)
+        return _plot(self.title, frame, self._draw, height, drawing, dry)
 
     def _draw(self, axes: Axes, rows: pl.DataFrame) -> None:
         parts = _parts(rows, self.bars)
@@ -123,7 +123,7 @@ def _parts(rows: pl.DataFrame, names: Sequence[str]) -> list[tuple[tuple[Any, ..
     return [(labels, parts[labels]) for labels in ordered(rows, names)]
 
 
-def _drawn(
+def _plot(
     title: str,
     frame: pl.DataFrame,
     draw: Callable[[Axes, pl.DataFrame], None],

@@ -27,21 +27,21 @@ def commit() -> str:
     """
     if not Path("dvc.yaml").exists():
         raise UserError("dvc.yaml: no such file; run a recipe in the folder that holds it")
-    changed = _asked("git", "status", "--porcelain", "--", *READ)
+    changed = _read_asked("git", "status", "--porcelain", "--", *READ)
     if changed:
         first = changed.splitlines()[0][3:]
         raise UserError(f"{first} is not committed; commit first: an experiment is known by its commit")
-    return _asked("git", "rev-parse", "HEAD").strip()
+    return _read_asked("git", "rev-parse", "HEAD").strip()
 
 
 def finished() -> set[str]:
     """Names of the experiments of this commit that have run."""
-    return set(_asked("dvc", "exp", "list", "--name-only").split())
+    return set(_read_asked("dvc", "exp", "list", "--name-only").split())
 
 
 def waiting() -> set[str]:
     """Names of the experiments that are queued or running."""
-    return read_queue_status(_asked("dvc", "queue", "status"))
+    return read_queue_status(_read_asked("dvc", "queue", "status"))
 
 
 def read_queue_status(status: str) -> set[str]:
@@ -78,7 +78,7 @@ def _experiment(how: str, name: str, overrides: Sequence[str], targets: Sequence
         raise UserError(f"experiment {name} failed, for the reason above")
 
 
-def _asked(*command: str) -> str:
+def _read_asked(*command: str) -> str:
     """Run a command for what it prints."""
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if done.returncode:

@@ -123,7 +123,7 @@ class Table:
     def _head(self, labels: tuple[Any, ...], cell: str) -> str:
         return " · ".join(labels) if labels and len(self.cells) == 1 else " · ".join([*labels, cell])
 
-    def _shown(
+    def _format(
         self, value: float | None, bounds: Sequence[float | None], paper: float | None, dry: bool
     ) -> str:
         if value is None:

@@ -160,7 +160,7 @@ def test_the_command_prints_all_of_it_with_nothing_that_a_terminal_would_obey(
     monkeypatch.chdir(tmp_path)
     assert command.main(["compare-selections", "--examples", "1", "--between", "ic_ifd", "ifd"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("4 rows got as far as the cut, 2 were kept.\n")
+    assert said.startswith("4 rows were ranked, 2 were kept.\n")
     assert "ic_ifd          -1.000     -1.000\n" in said
     assert f"ic_ifd would choose, ifd would not\n  {ids[0]}  ␛[31mred<U+202E>\n" in said
     assert "\x1b" not in said and "\u202e" not in said
