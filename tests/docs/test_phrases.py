@@ -11,13 +11,13 @@ FOLDERS = ("evobuild", "stages", "tests", "benchmarks", "experiments")
 PAGES = ("README.md", "params.yaml", "docs/*.md")
 
 PHRASES = {
-    "stand(s)": (r"\bstands?\b", 1, 161),
-    "is/are none": (r"\b(is|are) none\b", 0, 61),
-    "came/comes of": (r"\b(came|comes) of\b", 0, 22),
-    "lie(s)": (r"\blies?\b", 0, 40),
-    "so many": (r"\bso many\b", 0, 41),
-    "is/are told/said": (r"\b(is|are) (told|said)\b", 0, 33),
-    "held to/against": (r"\bheld (to|against)\b", 0, 16),
+    "stand(s)": (r"\bstands?\b", 1, 88),
+    "is/are none": (r"\b(is|are) none\b", 0, 30),
+    "came/comes of": (r"\b(came|comes) of\b", 0, 8),
+    "lie(s)": (r"\blies?\b", 0, 21),
+    "so many": (r"\bso many\b", 0, 10),
+    "is/are told/said": (r"\b(is|are) (told|said)\b", 0, 19),
+    "held to/against": (r"\bheld (to|against)\b", 0, 10),
 }
 """Each phrase: its pattern, its limit in pages, its limit in Python files. Lower a limit, never raise it."""
 
