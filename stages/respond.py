@@ -35,6 +35,7 @@ class Arguments:
     pool: str
     rows: Path = Path("data/rounds/{pool}.parquet")
     responses: Out = out("data/responses/{pool}.parquet", push=False)
+    candidates: Out = out("data/candidates/{pool}.parquet", push=False)
     rejects: Out = out("data/rejects/respond-{pool}.parquet", push=False)
     counts: Out = out("data/counts/respond-{pool}.json", push=False)
 
@@ -49,11 +50,13 @@ STAGE = Stage(
 
 
 def main(params: Params, args: Arguments) -> None:
+    from evobuild.answering.choice import CANDIDATES, choose_answers
     from evobuild.answering.respond import Asking, answer_rows, has_answer
     from evobuild.answering.response_prompt import response_template
     from evobuild.core import tables
     from evobuild.core.instructions import INSTRUCTIONS, iterate_instructions
     from evobuild.core.results import Results
+    from evobuild.core.table_writer import TableWriter
     from evobuild.models.client import Model
 
     given = params.respond
@@ -64,14 +67,22 @@ def main(params: Params, args: Arguments) -> None:
         own = some.filter(kept)
         results.extend(own)
         rows, unanswered = rows + some.height, unanswered + some.height - own.height
-    asked = []
+    asked, candidates = [], TableWriter(args.candidates, CANDIDATES)
     if unanswered:
         parts = tables.batches(args.rows, INSTRUCTIONS)
         asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)
-        with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered) as model:
+        calls = unanswered * given.samples
+        with Model(params.models.responder, "responder", f"respond-{args.pool}", calls) as model:
             open_ = (row for some in parts for row in iterate_instructions(some.filter(~kept)))
-            results.add(answer_rows(open_, model, asking))
+            if given.samples == 1 and given.choose == "first":
+                results.add(answer_rows(open_, model, asking))
+            else:
+                for chosen in choose_answers(open_, model, asking, given):
+                    results.add([chosen.result])
+                    for candidate in chosen.candidates:
+                        candidates.append(candidate)
             asked = [model.usage.asked()]
+    candidates.write()
     results.write(rows, args.counts, asked=asked)
 
 

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.autoif.answers_by_row import ROWS, ByRow
-from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, Answer, meets
+from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, Answer
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
+from evobuild.core.params import meets_bound
 
 
 class Candidate(NamedTuple):
@@ -48,7 +49,7 @@ class Branch:
         """Count the answers whose accuracy is as params want it."""
         accuracies = tables.scan(self._given_checks, CHECKS).group_by("accuracy").len()
         found = tables.collect(self._given_checks, accuracies)
-        return sum(count for value, count in found.iter_rows() if meets(accuracy, value))
+        return sum(count for value, count in found.iter_rows() if meets_bound(accuracy, value))
 
     def iterate_rows(self) -> Iterator[tuple[Instruction, list[Candidate]]]:
         """Go through the rows by id, each with the answers to it by their number."""

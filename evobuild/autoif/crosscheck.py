@@ -27,9 +27,10 @@ from evobuild.autoif.function_verdicts import (
     FunctionVerdicts,
 )
 from evobuild.autoif.params import Crosscheck
-from evobuild.autoif.records import Case, meets
+from evobuild.autoif.records import Case
 from evobuild.core.draws import draw_lowest
 from evobuild.core.instructions import row_id
+from evobuild.core.params import meets_bound
 from evobuild.core.rejects import Reject, count_reasons
 
 
@@ -107,7 +108,9 @@ def _good_functions(
 ) -> tuple[int, ...]:
     """The places of the functions that stay, the most accurate first, ties by number."""
     good = [
-        (share, place) for place, share in enumerate(accuracy) if share is not None and meets(bound, share)
+        (share, place)
+        for place, share in enumerate(accuracy)
+        if share is not None and meets_bound(bound, share)
     ]
     good.sort(key=lambda each: (-each[0], functions[each[1]].number))
     return tuple(place for _, place in good)
@@ -118,7 +121,7 @@ def _share(right: Sequence[bool]) -> float | None:
 
 
 def _meets(bound: str, share: float | None) -> bool:
-    return share is not None and meets(bound, share)
+    return share is not None and meets_bound(bound, share)
 
 
 def find_crosscheck_fault(crosschecked: Crosschecked, params: Crosscheck) -> tuple[str, str] | None:

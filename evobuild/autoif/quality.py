@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from evobuild.answering import failures
 from evobuild.autoif.candidates import Branch, Candidate
-from evobuild.autoif.records import QUALITIES, Answer, meets
+from evobuild.autoif.records import QUALITIES, Answer
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.instructions import Instruction, PreferencePair
+from evobuild.core.params import meets_bound
 from evobuild.core.prompts import render_prompt
 from evobuild.core.rejects import Reject, sort_reasons
 from evobuild.core.results import Results
@@ -79,7 +80,7 @@ def judge_branch(
 def _iterate_kept_answers(branch: Branch, accuracy: str) -> Iterator[tuple[Instruction, Answer]]:
     for row, candidates in branch.iterate_rows():
         for each in candidates:
-            if meets(accuracy, each.accuracy):
+            if meets_bound(accuracy, each.accuracy):
                 yield row, each.answer
 
 
@@ -144,7 +145,7 @@ def choose_answer(
         return row
     if not given:
         return Reject(row.id, "no answer", "", "")
-    kept = [each for each in given if meets(bounds.accuracy, each.accuracy)]
+    kept = [each for each in given if meets_bound(bounds.accuracy, each.accuracy)]
     if not kept:
         best = max(each.accuracy for each in given)
         detail = f"{len(given)} answers, the best accuracy {best:.2g}"
@@ -159,7 +160,7 @@ def choose_answer(
 
 
 def _is_good(candidate: Candidate, bound: str | None) -> bool:
-    return bound is None or (candidate.score is not None and meets(bound, candidate.score))
+    return bound is None or (candidate.score is not None and meets_bound(bound, candidate.score))
 
 
 def _list_scores(candidates: Iterable[Candidate]) -> str:

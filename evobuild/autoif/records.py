@@ -133,12 +133,6 @@ def constraint_operation(constraint_id: str) -> str:
     return f"autoif-{constraint_id}"
 
 
-def meets(bound: str, value: float) -> bool:
-    """Whether a value is as a param says: 'above:0.5' or 'from:0.8'."""
-    word, _, number = bound.partition(":")
-    return value > float(number) if word == "above" else value >= float(number)
-
-
 def answer_id(row: str, number: int) -> str:
     """The id of a reply of the responder to a row, be it an answer or a reject."""
     return row_id("answer", row, str(number))

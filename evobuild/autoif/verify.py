@@ -17,11 +17,12 @@ import polars as pl
 from evobuild import sandbox
 from evobuild.autoif import booleans
 from evobuild.autoif.answers_by_row import ROWS, ByRow
-from evobuild.autoif.records import FUNCTION, Answer, constraint_operation, meets
+from evobuild.autoif.records import FUNCTION, Answer, constraint_operation
 from evobuild.autoif.verified import Function, Verified
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.params import meets_bound
 from evobuild.core.rejects import Reject
 from evobuild.process.progress import metered
 from evobuild.sandbox import Isolation, Job, Outcome
@@ -120,7 +121,7 @@ def _read_verdicts(outcome: Outcome) -> list[str]:
 
 def reject_answer(answer: Answer, check: Check, bound: str) -> Reject | None:
     """Give the reject of an answer whose accuracy is not as params want it."""
-    if meets(bound, check.accuracy):
+    if meets_bound(bound, check.accuracy):
         return None
     reason = "accuracy too low" if check.accuracy else "accuracy 0"
     return Reject(check.id, reason, ", ".join(check.verdicts), answer.answer)

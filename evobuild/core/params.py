@@ -139,6 +139,12 @@ Bound = Annotated[str, BeforeValidator(_bound)]
 """What a figure must be: above a number, or from one on."""
 
 
+def meets_bound(bound: Bound, value: float) -> bool:
+    """Whether a value is as a bound says: 'above:0.5' or 'from:0.8'."""
+    word, _, number = bound.partition(":")
+    return value > float(number) if word == "above" else value >= float(number)
+
+
 def default(value: Any) -> Any:
     """Declare a default as params.yaml has it, if its schema has another type or it is mutable."""
     return Field(default=value)

@@ -124,6 +124,11 @@ _UP_TO_SELECT = (
     Reason("no answer", "the row has no answer", ("quality",)),
     Reason("no answer kept the constraint", "no answer of the row keeps its constraint", ("quality",)),
     Reason("no answer of quality", "the judge finds no answer of the row good enough", ("quality",)),
+    Reason("no final answer", "no sampled answer has a final answer to compare", ("respond",)),
+    Reason("answers disagree", "too few sampled answers agree: respond.agreement", ("respond",)),
+    Reason("answers tied", "as many sampled answers agree on one final answer as on another", ("respond",)),
+    Reason("no gold answer", "the row has no value in the column respond.gold", ("respond",)),
+    Reason("no answer is the gold one", "no sampled answer has the gold final answer", ("respond",)),
     # of measures
     Reason("unparsed level", "the judge's reply names no level", ("rate",)),
     Reason("unparsed score", "the judge's reply holds no score", ("rate", "quality")),

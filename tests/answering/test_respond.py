@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from fakes import reply
 from workspace import SHIPPED_PARAMS
 
 from evobuild.answering import respond
+from evobuild.answering.choice import CANDIDATES
 from evobuild.answering.respond import Asking
 from evobuild.answering.response_prompt import response_template
 from evobuild.cli.check.all_params import load_all_params
@@ -101,7 +103,7 @@ def test_the_seeds_own_answers_are_no_ones_to_judge(row, engine, tmp_path, keep,
     pool = tmp_path / "r0.parquet"
     tables.write(pool, tables.frame(INSTRUCTIONS, rows))
     before = pool.read_bytes()
-    outs = {name: tmp_path / name for name in ("responses", "rejects", "counts")}
+    outs = {name: tmp_path / name for name in ("responses", "candidates", "rejects", "counts")}
     section = PARAMS.respond.model_copy(update={"seed_answers": keep, "rules": ["auto_evol", "wizardlm"]})
     given = PARAMS.model_copy(update={"respond": section})
     stage.main(given, stage.Arguments(pool="r0", rows=pool, **outs))
@@ -115,11 +117,26 @@ def run(tmp_path, prompt, *rows):
     """Answer rows by the stage, asked as a prompt has it; give the responses."""
     pool = tmp_path / "pool.parquet"
     tables.write(pool, tables.frame(INSTRUCTIONS, rows))
-    outs = {name: tmp_path / name for name in ("responses", "rejects", "counts")}
+    outs = {name: tmp_path / name for name in ("responses", "candidates", "rejects", "counts")}
     section = PARAMS.respond.model_copy(update={"prompt": prompt})
     given = PARAMS.model_copy(update={"respond": section})
     stage.main(given, stage.Arguments(pool="r1", rows=pool, **outs))
     return list(iterate_instructions(tables.read(outs["responses"], INSTRUCTIONS)))
+
+
+def test_all_samples_are_kept_and_one_is_the_answer(row, engine, tmp_path):
+    engine(lambda asked: f"It is {asked.sampling.seed // 2}.")
+    pool = tmp_path / "pool.parquet"
+    rows = [row("Add 1."), row("Add 2.", output="3", responder="m")]
+    tables.write(pool, tables.frame(INSTRUCTIONS, rows))
+    outs = {name: tmp_path / name for name in ("responses", "candidates", "rejects", "counts")}
+    update = {"samples": 3, "choose": "agreement", "temperature": 1.0}
+    given = {"respond": PARAMS.respond.model_copy(update=update), "random_seed": 4}
+    stage.main(PARAMS.model_copy(update=given), stage.Arguments(pool="r1", rows=pool, **outs))
+    assert set(tables.read(outs["responses"], INSTRUCTIONS)["output"]) == {"It is 2.", "3"}
+    found = tables.read(outs["candidates"], CANDIDATES)
+    assert found["final_answer"].to_list() == ["2", "2", "3"] and found["chosen"].sum() == 1
+    assert json.loads(outs["counts"].read_text())["out"] == 2
 
 
 def test_the_papers_prompt_wraps_the_last_turn_and_no_row(row, engine, tmp_path):

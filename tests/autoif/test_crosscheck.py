@@ -14,9 +14,10 @@ from evobuild import sandbox
 from evobuild.autoif import booleans, crosscheck, function_verdicts, records
 from evobuild.autoif.booleans import NO_BOOLEAN
 from evobuild.autoif.function_verdicts import FunctionVerdicts
-from evobuild.autoif.records import Case, meets
+from evobuild.autoif.records import Case
 from evobuild.cli.check.all_params import load_all_params
 from evobuild.core import tables
+from evobuild.core.params import meets_bound
 from evobuild.core.rejects import Reject
 from evobuild.sandbox import Answer, Outcome, choice
 from stages import crosscheck as stage
@@ -49,7 +50,7 @@ isolated = pytest.mark.skipif(not choice.usable_isolations(), reason="this machi
     ],
 )
 def test_a_bound_is_met_above_or_from_its_number(bound, value, met):
-    assert meets(bound, value) is met
+    assert meets_bound(bound, value) is met
 
 
 def tables_of(written, constraint="c"):

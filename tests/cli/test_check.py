@@ -146,6 +146,20 @@ def test_an_unknown_metric_is_named_with_near_ones(shipped, key):
     assert f"select.{key}: unknown metric 'icifd'; did you mean 'ic_ifd'" in refused(given)
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"samples": 4},
+            "respond.samples is 4 and respond.temperature 0, so all samples",
+        ),
+        ({"choose": "agreement"}, "respond.choose is 'agreement'; expected respond.samples of 2 or more"),
+    ],
+)
+def test_samples_differ_and_are_enough(shipped, values, message):
+    assert message in refused(changed(shipped, "respond", **values))
+
+
 REWARD = Weights("some/reward")
 
 

@@ -23,7 +23,7 @@ from evobuild.core import escaping, json_files
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render_prompt
-from evobuild.evaluation import final_answers, pairwise, programs
+from evobuild.evaluation import pairwise, programs
 from evobuild.evaluation.benchmarks import gsm8k, human_eval, ifeval
 from evobuild.evaluation.benchmarks.alpaca_eval import preference
 from evobuild.evaluation.benchmarks.followbench import judging, rules
@@ -38,6 +38,7 @@ from evobuild.text import (
     assistant_phrases,
     choices,
     content,
+    final_answers,
     json_repairs,
     json_replies,
     language,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
+from evobuild.answering.params import Respond
 from evobuild.answering.response_prompt import SHIPPED, response_template
 from evobuild.autoif.params import AutoIF
-from evobuild.autoif.records import meets
 from evobuild.cli.check import (
     evaluation_checks,
     operation_checks,
@@ -21,6 +21,7 @@ from evobuild.contracts import earlier
 from evobuild.core.errors import BadParams
 from evobuild.core.instructions import AUTOIF, EVOL, SEED_ROUND
 from evobuild.core.measures import declared_measures
+from evobuild.core.params import meets_bound
 from evobuild.core.prompts import render_prompt
 from evobuild.core.suggestions import unknown_name
 from evobuild.evolution.params import INITIAL_METHODS, METHOD_NAMES, method_paths
@@ -41,6 +42,7 @@ def check_params(params: Params) -> None:
     _check_evolve(params)
     _check_autoif(params)
     _check_response_prompt(params.respond.prompt)
+    _check_respond_samples(params.respond)
     check_measures(params.measures)
     with declared_measures(params.measures):
         selection_checks.check_selection(params)
@@ -212,7 +214,7 @@ def _check_bounds(given: AutoIF) -> None:
         "quality.score": (given.quality.score, 10),
     }
     for key, (bound, most) in bounds.items():
-        if bound is not None and not meets(bound, most):
+        if bound is not None and not meets_bound(bound, most):
             raise BadParams(
                 f"params.yaml: autoif.{key} is {bound}, which not even {most} meets; expected a lower bound"
             )
@@ -225,6 +227,17 @@ def _check_earlier(params: Params) -> None:
         check_file("contracts.against", against, "a .parquet file, a git revision such as v1.0.0, or null")
     elif against:
         earlier.md5_of(against)
+
+
+def _check_respond_samples(respond: Respond) -> None:
+    """Raise BadParams at samples that would all be equal, or are too few to agree."""
+    if respond.samples > 1 and not respond.temperature:
+        raise BadParams(
+            f"params.yaml: respond.samples is {respond.samples} and respond.temperature 0, so all "
+            "samples would be equal; expected a temperature, such as 0.7"
+        )
+    if respond.samples == 1 and respond.choose == "agreement":
+        raise BadParams("params.yaml: respond.choose is 'agreement'; expected respond.samples of 2 or more")
 
 
 def _check_response_prompt(prompt: str) -> None:

@@ -159,7 +159,7 @@ def _plan_quality(given: PlannedRows, branch: str) -> list[PlannedCalls]:
 
 def _plan_respond(given: PlannedRows, pool: str) -> list[PlannedCalls]:
     rows = given.unanswered_rows if pool == SEED_ROUND else given.rows(pool)
-    calls = NONE if given.is_sampled(pool) else rows
+    calls = NONE if given.is_sampled(pool) else rows.times(given.params.respond.samples)
     return _plan_calls(given, "respond", "responder", calls, given.text(pool))
 
 

@@ -29,13 +29,13 @@ from evobuild.evaluation.benchmark import (
     require_text,
 )
 from evobuild.evaluation.few_shot import FewShot, FewShotBenchmark, find_record_id
-from evobuild.evaluation.final_answers import (
+from evobuild.seeds.fields import Record
+from evobuild.text.final_answers import (
     find_hash_text,
     read_boxed_number,
     read_hash_number,
     read_last_number,
 )
-from evobuild.seeds.fields import Record
 
 EXTRACTIONS = {"boxed": read_boxed_number, "hash": read_hash_number, "last_number": read_last_number}
 """Parsers of a reply's answer, by metric; `auto` uses the first one that finds a number."""

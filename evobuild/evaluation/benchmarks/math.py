@@ -32,9 +32,9 @@ from evobuild.evaluation.benchmark import (
     require_text,
 )
 from evobuild.evaluation.few_shot import FewShot, FewShotBenchmark, find_record_id
-from evobuild.evaluation.final_answers import find_last_boxed
 from evobuild.evaluation.symbolic import MathPair, compare_math
 from evobuild.seeds.fields import Record
+from evobuild.text.final_answers import find_last_boxed
 
 _LEVEL = re.compile(r"(?:Level )?([1-5])")
 _MARKED = re.compile(r"\$|\\\(|\\\[|\\boxed")

@@ -13,7 +13,7 @@ from given import answered, benchmark, rows_of, value
 
 from evobuild.core.errors import BadInput
 from evobuild.evaluation.benchmarks.gsm8k import check_numbers
-from evobuild.evaluation.final_answers import (
+from evobuild.text.final_answers import (
     find_last_boxed,
     read_boxed_number,
     read_hash_number,
