@@ -21,7 +21,7 @@ from evobuild.core.params import meets_bound
 from evobuild.core.rejects import Reject
 from evobuild.models.client import Model
 from evobuild.text import final_answers
-from evobuild.text.choices import stated_choice
+from evobuild.text.choices import find_stated_choice
 
 _BARE_FRACTION = re.compile(r"(\\[dt]?frac)(\d)(\d)")
 r"""\frac12, which is \frac{1}{2}."""
@@ -48,7 +48,7 @@ def _read_number(text: str) -> Hashable | None:
 EXTRACTORS: dict[Extract, Callable[[str], Hashable | None]] = {
     "number": _read_number,
     "boxed": final_answers.find_last_boxed,
-    "choice": lambda text: stated_choice(text, LETTERS),
+    "choice": lambda text: find_stated_choice(text, LETTERS),
 }
 """What gives the final answer of a text, None if it has none."""
 
