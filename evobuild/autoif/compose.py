@@ -56,7 +56,7 @@ def filter_queries(rows: Iterable[Instruction], params: Compose) -> Iterator[Ins
 
 
 def _find_reason(row: Instruction, params: Compose) -> tuple[str, str]:
-    """Why a row is no query, and in detail; '' if it is one."""
+    """Return why a row is not a query, with a detail; '' for a query."""
     length = len(row.instruction)
     if row.history:
         return "earlier turns", str(len(row.history))

@@ -89,7 +89,9 @@ def _right_verdicts(given: Sequence[FunctionVerdicts], cases: Sequence[Case]) ->
 def _select_cases(
     cases: Sequence[Case], agreement: Sequence[float | None], params: Crosscheck
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The places of the cases that stay, and of those that meet the bound but contradict each other."""
+    """Return the positions of the cases that stay, and of those that meet the bound but contradict
+    each other.
+    """
     enough = [place for place, share in enumerate(agreement) if _meets(params.case, share)]
     if params.contradicted == "keep":
         return tuple(enough), ()
@@ -106,7 +108,7 @@ def _accuracy(right: Sequence[bool] | None, kept: Sequence[int]) -> float | None
 def _good_functions(
     functions: Sequence[Function], accuracy: Sequence[float | None], bound: str
 ) -> tuple[int, ...]:
-    """The places of the functions that stay, the most accurate first, ties by number."""
+    """Return the positions of the functions that stay, the most accurate first, ties by number."""
     good = [
         (share, place)
         for place, share in enumerate(accuracy)

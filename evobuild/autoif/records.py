@@ -134,5 +134,5 @@ def constraint_operation(constraint_id: str) -> str:
 
 
 def answer_id(row: str, number: int) -> str:
-    """The id of a reply of the responder to a row, be it an answer or a reject."""
+    """Return the id of a responder's reply to a row, for an answer or a reject."""
     return row_id("answer", row, str(number))

@@ -112,7 +112,7 @@ def read_verifier_reply(text: str) -> VerifierReply:
 
 
 def _extract_function(written: str) -> tuple[str, bool]:
-    """The code as it compiles, and whether a level of escapes had to be taken off it."""
+    """Return the code as it compiles, and whether one level of escapes was removed."""
     if len(written) > json_repairs.LONGEST_CODE:
         raise UnreadableVerifier("too long")
     found = json_repairs.find_compiling_code(written)
@@ -150,13 +150,13 @@ def _parse_case(found: object) -> Case | str:
 
 
 def _find_value(found: Mapping[str, object], names: Iterable[str]) -> object:
-    """The value of the first of some names, in capitals or not."""
+    """Return the value of the first of some names, in any case."""
     folded = {key.casefold(): value for key, value in found.items()}
     return next((folded[name] for name in names if name in folded), None)
 
 
 def _is_text(value: str) -> bool:
-    """Whether a string can be stored: half a character, which JSON can escape, cannot."""
+    """Return whether a string can be stored: half a surrogate pair, which JSON can escape, cannot."""
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 

@@ -114,7 +114,7 @@ def check_answers(
 
 
 def _read_verdicts(outcome: Outcome) -> list[str]:
-    """What a function says of each case: true, false, or why it says neither."""
+    """Return a function's verdict on each case: true, false, or why it has none."""
     found = (booleans.read_case_verdict(answer) for answer in outcome.answers)
     return [each if isinstance(each, str) else VERDICTS[each] for each in found]
 

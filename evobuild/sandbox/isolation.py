@@ -157,7 +157,7 @@ def _seal(data: bytes) -> Iterator[int]:
 
 @cache
 def bubblewrap_command() -> tuple[str, ...]:
-    """The command that makes the namespaces and the root; what to run in them comes after it."""
+    """Build the command that creates the namespaces and the root; append the program to run."""
     path = shutil.which("bwrap")
     if path is None:
         raise UserError("bubblewrap is not installed")

@@ -107,7 +107,7 @@ def _find_code_ending(ending: Ending, isolation: Isolation) -> Ending:
 
 
 def _answers(cases: int, ending: Ending) -> tuple[list[Answer], Answer]:
-    """The answer to each case, and what ended the process early; its error is None if nothing did."""
+    """Return the answer to each case, and what ended the process early; its error is None if nothing did."""
     lines = None if ending.over == "garbled" else _lines(ending, most=cases + 1)
     if lines is None:
         return [GARBLED] * cases, GARBLED

@@ -92,7 +92,7 @@ def prefer_answers(
 
 
 def _tokenizer(tuning: Tuning) -> tuple[PreTrainedTokenizerBase, int]:
-    """The base's tokenizer with its template, and how many tokens an example may have."""
+    """Load the base's tokenizer with its template, and return the maximum tokens of an example."""
     tokenizer = templates.training_tokenizer(tuning.base, tuning.settings.template)
     return tokenizer, min(tuning.settings.max_length, checkpoints.read_context_length(tuning.base))
 

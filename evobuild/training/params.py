@@ -125,7 +125,7 @@ class Finetune(Section):
         return self
 
     def template_files(self) -> tuple[str, ...]:
-        """The file of the chat template, if it is not the base's own."""
+        """Return the file of the chat template, if it is not the base's own."""
         if self.template == OWN:
             return ()
         return (f"prompts/chat/{self.template}.jinja" if self.template in SHIPPED else self.template,)
@@ -153,7 +153,7 @@ class Experience(Section):
     lora: Lora = Lora()
 
     def tuning(self) -> Finetune:
-        """The tuning alone; other keys of `finetune` have their defaults."""
+        """Return the tuning params alone; other keys of `finetune` have their defaults."""
         return Finetune.model_validate(self.model_dump(exclude={"base", "clusters", "rows", "middle"}))
 
 
@@ -170,7 +170,7 @@ class Base(Section):
     finetune: Annotated[dict[str, object], AfterValidator(_own_keys)] = Field(default_factory=dict)
 
     def settings(self, shared: Finetune) -> Finetune:
-        """The section `finetune` as it is for this base. Raises ValueError at what does not fit.
+        """Return the section `finetune` for this base. Raises ValueError for an invalid value.
 
         shared: as params have it; what a stage is not given of it has its default.
         """
@@ -197,13 +197,13 @@ Bases = Annotated[dict[Name, Base], Field(max_length=100)]
 
 
 def list_tuned_models(bases: Mapping[str, Base], experience: Experience) -> dict[str, Weights]:
-    """The models that are tuned, by the key of params that names each."""
+    """List the models to tune, by the params key that names each."""
     found = {f"bases.{name}.model": base.model for name, base in bases.items()}
     return found | {"experience.base": experience.base}
 
 
 def settings_of_base(bases: Mapping[str, Base], name: str, shared: Finetune) -> Finetune:
-    """The section `finetune` as it is for one base.
+    """Return the section `finetune` for one base.
 
     Raises BadParams if there is no such base, or one of its own keys is unknown or invalid.
     """

@@ -89,7 +89,9 @@ def _tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast
 
 
 def _stream(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> Any:
-    """All texts as one row of token ids, each begun and ended; repeated if shorter than one sequence."""
+    """Join all texts to one row of token ids, each with start and end; repeat it if shorter than a
+    sequence.
+    """
     torch = require("torch", "train")
     ids = array("q")
     for first in range(0, len(texts), BATCH):

@@ -64,12 +64,12 @@ class Layout(NamedTuple):
 
     @property
     def prompt(self) -> str:
-        """All of it."""
+        """Return the whole prompt."""
         return "".join(self.stretches)
 
     @property
     def without_question(self) -> str:
-        """The same template with the question left out."""
+        """Return the same template without the question."""
         return "".join(self.stretches[::2])
 
     @property
@@ -90,7 +90,7 @@ def question_text(row: Instruction) -> str:
 
 
 def alpaca_text(row: Instruction) -> str:
-    """The Alpaca form; earlier turns, which it lacks, use the same headings."""
+    """Build the Alpaca prompt; earlier turns, which it lacks, use the same headings."""
     turns = [ALPACA_TURNS[role].format(content) for role, content in row.history]
     given = f"### Input:\n{row.input}\n\n" if row.input else ""
     task = (ALPACA_WITH_INPUT if row.input else ALPACA) + ALPACA_TASK

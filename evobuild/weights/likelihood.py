@@ -131,7 +131,7 @@ class Reader:
         return [tuple(islice(means, len(documents[place].spans))) for place in read.places]
 
     def _losses(self, read: Pass, where: np.ndarray, targets: np.ndarray) -> torch.Tensor:
-        """The loss of a token after each of N positions of a pass, and the least there, in nats.
+        """Compute the loss of the token after each of N positions of a pass, and the least there, in nats.
 
         (N, 2), and some more behind them.
         """
@@ -151,7 +151,9 @@ class Reader:
 
 
 def _cross_entropy(logits_C_V: torch.Tensor, targets_C: torch.Tensor) -> torch.Tensor:
-    """-log softmax at the targets, and the least of all, in fp32: (C, 2); the logits may be overwritten."""
+    """Compute -log softmax at the targets, and the least of all, in fp32: (C, 2); may overwrite the
+    logits.
+    """
     logits_C_V = logits_C_V.float()
     wanted_C = logits_C_V.gather(1, targets_C[:, None])[:, 0]
     most_C = logits_C_V.amax(1)

@@ -34,14 +34,14 @@ class Tokens(NamedTuple):
     offsets: list[tuple[int, int]]
 
     def holding(self, first: int, end: int) -> tuple[int, int]:
-        """The tokens, as (first, end), that hold any of these characters."""
+        """Return the tokens, as (first, end), that hold any of these characters."""
         return (
             bisect_right(self.offsets, first, key=itemgetter(1)),
             bisect_left(self.offsets, end, key=itemgetter(0)),
         )
 
     def following(self, place: int, blanks: int = 0) -> int | None:
-        """The first token that holds anything after a place in the text; None if it holds too much before it.
+        """Return the first token after a position in the text; None if it holds too much before it.
 
         blanks: characters before the place that it may hold.
         """
@@ -53,7 +53,7 @@ class Tokens(NamedTuple):
         return first
 
     def held_before(self, place: int, first: int) -> int:
-        """How many characters before a place the token that follows it holds."""
+        """Count the characters before a position that the token following it holds."""
         return max(0, place - self.offsets[first][0]) if first < len(self.offsets) else 0
 
 
@@ -115,7 +115,7 @@ class LiteralTokenizer:
         return re.sub(f"{mark}([0-9]+){mark}", lambda found: self._contents[int(found[1])], text)
 
     def up_to_special(self, text: str) -> tuple[str, int] | None:
-        """The text before the first special token in a text, and that token; None if it holds none."""
+        """Return the text before the first special token, and that token; None without one."""
         found = self._special.search(text)
         return (text[: found.start()], self._numbers[found[0]]) if found else None
 
@@ -141,7 +141,7 @@ class LiteralTokenizer:
 
 
 def _is_control(tokenizer: PreTrainedTokenizerBase, token: str) -> bool:
-    """Whether an added token is a template's: listed as special, <|like this|>, or markup that it writes.
+    """Return whether an added token belongs to a template: special, <|like this|>, or markup that it writes.
 
     Others are text that a tokenizer keeps whole: runs of blanks of Phi's, HTML tags of Gemma's.
     """
@@ -151,7 +151,7 @@ def _is_control(tokenizer: PreTrainedTokenizerBase, token: str) -> bool:
 
 
 def _remove_prefixes(step: Any) -> Any:
-    """A normalizer or a pre-tokenizer, as tokenizer.json has it, that puts nothing before a text."""
+    """Return a normalizer or pre-tokenizer of tokenizer.json that adds nothing before a text."""
     if isinstance(step, list):
         return [_remove_prefixes(each) for each in step if not _is_prefix(each)]
     if not isinstance(step, dict):

@@ -164,7 +164,7 @@ def _alike(lengths: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
 
 
 def _width(length: int) -> int:
-    """A length, up to one of eight steps on the way to the next power of two: what it is attended to as.
+    """Round a length up to one of eight steps to the next power of two: the width that attention uses.
 
     By its own length alone, so that a document is computed alike whatever it shares a pass with.
     """

@@ -41,7 +41,7 @@ class Adapted(Plain):
 
 
 def _reader(options: type[Plain]) -> Callable[[object], object]:
-    """What reads weights: their name, or a mapping with the name and some options."""
+    """Build the parser of weights: their name, or a mapping with the name and options."""
     keys = ", ".join(f"{key}: …" for key in options.model_fields)
 
     def read(value: object) -> object:

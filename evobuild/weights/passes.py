@@ -124,7 +124,7 @@ class Passes:
     def _forward(
         self, ids_B_T: torch.Tensor, lengths: list[int]
     ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """States, or logits of a model that is not taken apart, and states if they are wanted."""
+        """Compute states, or logits of a model that cannot be split, and states if requested."""
         packs = self.layout == "packed"
         extra: dict[str, Any] = packing.packed_layout(lengths, self._device) if packs else {}
         with packing.packed_attention(self._model) if packs else _nothing():
@@ -163,7 +163,7 @@ class Passes:
         return self._tokens // (sum(PROBES) if layout == "packed" else STEP * len(PROBES))
 
     def _probe(self, layout: Layout, documents: list[list[int]]) -> list[torch.Tensor]:
-        """What one pass makes of each document, in fp32."""
+        """Compute the results of each document in one pass, in fp32."""
         self.layout = layout
         read = self._read(documents)
         made = read.logits if read.states is None else read.states
@@ -195,5 +195,5 @@ def _nothing() -> Iterator[None]:
 
 
 def _round_up(length: int) -> int:
-    """A length, up to the next multiple of STEP."""
+    """Round a length up to the next multiple of STEP."""
     return -(-length // STEP) * STEP

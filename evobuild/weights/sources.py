@@ -97,7 +97,7 @@ def hub_commit(weights: Weights) -> str:
 
 @cache
 def _hub_source(weights: Weights, endpoint: str, hub_cache: str) -> tuple[str, str | None]:
-    """What a hub and its cache give; asked once."""
+    """Look up weights in the hub and its cache, once per process."""
     hub, revision = require("huggingface_hub", "train"), weights.revision or None
     try:
         hub_commit(weights)

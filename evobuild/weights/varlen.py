@@ -46,7 +46,7 @@ class Heads(NamedTuple):
 
     @property
     def parts(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Query, key and value."""
+        """Return query, key and value."""
         return self.query, self.key, self.value
 
 
@@ -84,7 +84,7 @@ def attend_on_gpu(heads: Heads, starts: torch.Tensor, longest: int) -> torch.Ten
 
 
 def _kernel_dtype(value: torch.Tensor) -> torch.dtype:
-    """What autocast computes in, else the values' dtype: positions and norms change only the others."""
+    """Return autocast's dtype, else the values': positions and norms change only query and key."""
     torch_: Any = require("torch", "train")
     kind = value.device.type
     dtype: torch.dtype = torch_.get_autocast_dtype(kind) if torch_.is_autocast_enabled(kind) else value.dtype

@@ -137,7 +137,7 @@ def load_program(
 
 
 def _importer(modules: frozenset[str]) -> Callable[..., object]:
-    """An import statement that knows only some modules: a rule, not a wall; the sandbox is the wall."""
+    """Build an import function that knows some modules only: a rule, not a wall; the sandbox is the wall."""
     real = builtins.__import__
 
     def __import__(name: str, *rest: object) -> object:  # noqa: N807

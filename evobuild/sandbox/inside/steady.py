@@ -67,7 +67,7 @@ def _stop_calendar() -> None:
 
 
 def _of(stopped: type, real: type) -> type:
-    """The class with a stopped clock, of which every instance of the real one counts as one."""
+    """Build the class with a stopped clock; instances of the real class count as its instances."""
 
     class Kind(type):
         def __instancecheck__(cls, found: object) -> bool:

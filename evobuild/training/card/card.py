@@ -52,12 +52,12 @@ class CardFacts:
 
     @property
     def folder(self) -> str:
-        """Where the stage puts the model."""
+        """Return the folder of the model."""
         return f"models/tuned/{self.name}"
 
     @property
     def shown_base(self) -> str:
-        """The base's name, of a folder outside the repository the last part alone."""
+        """Return the base's name; of a folder outside the repository only the last part."""
         name = self.base.name
         return one_line(Path(name).name if Path(name).is_absolute() else name)
 
@@ -164,7 +164,7 @@ def _training(facts: CardFacts) -> str:
 
 
 def _settings(params: Finetune) -> dict[str, object]:
-    """The settings that are in force."""
+    """List the settings that apply."""
     found = params.model_dump()
     for key in params.idle():
         section, _, name = key.rpartition(".")

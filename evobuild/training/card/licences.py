@@ -36,7 +36,7 @@ class Licence(NamedTuple):
 
 
 def base_licence(base: Weights) -> Licence | None:
-    """The licence of a base model, None if it states none, or cannot be asked."""
+    """Return the licence of a base model; None if it states none, or cannot be read."""
     folder = _folder(base)
     if folder is None:
         return None
@@ -45,7 +45,7 @@ def base_licence(base: Weights) -> Licence | None:
 
 
 def _folder(base: Weights) -> Path | None:
-    """The folder with the base's card: its own, or that of the hub's cache, which is filled if it can be."""
+    """Return the folder with the base's card: its own, or the hub's cache, downloaded if possible."""
     try:
         source, revision = weights_source(base)
         if Path(source).is_dir():
@@ -60,7 +60,7 @@ def _folder(base: Weights) -> Path | None:
 
 
 def _licence_of_card(card: Path, page: str) -> Licence | None:
-    """What the front matter of a model card says. page: what its links are relative to; '' if nothing."""
+    """Parse the licence in the front matter of a model card. page: base of its links; '' without one."""
     try:
         front = _FRONT.match(read_text(card)) if card.is_file() else None
         found = (parse_yaml(front[1], card) if front else None) or {}

@@ -82,7 +82,7 @@ def no_rows_error(rows: int, limit: int, rejects: Sequence[Reject]) -> BadInput:
 
 
 def _turns(pair: Pair, end: Sequence[int], earlier: Sequence[tuple[int, int]]) -> list[Turn]:
-    """A pair as turns. earlier: which of its tokens are earlier answers with their ends."""
+    """Split a pair into turns. earlier: token ranges of earlier answers with their ends."""
     asked = pair.question[-1][1] if pair.question else pair.answer_start
     opening = pair.both[asked : pair.answer_start]
     turns, place = [], 0
@@ -114,7 +114,7 @@ def _label(turns: Sequence[Turn], everything: bool, limit: int) -> Example:
 def preference_examples(
     tokenizer: PreTrainedTokenizerBase, pairs: Sequence[PreferencePair], params: Finetune, limit: int
 ) -> tuple[list[Example], list[Reject]]:
-    """prompt_ids, chosen_ids and rejected_ids of each pair; those of a pair that is lost as rejects.
+    """Yield prompt_ids, chosen_ids and rejected_ids of each pair, or a reject.
 
     Both answers follow the same ids and have the same end. limit: tokens of the prompt and the longer
     answer; both answers are cut to one length. A pair is lost if one of its answers is blank or has no room,
@@ -167,7 +167,7 @@ def _build_comparison(
 def check_examples(
     tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], rows: Sequence[Instruction], limit: int
 ) -> None:
-    """Assert, before the first step, that what is learnt is right.
+    """Assert, before the first step, that the labels cover the answers.
 
     Labels are the ids, and none is at the first place; what ends an answer is labelled in every example that
     was not cut; a served model gets exactly the ids before the answers of these rows.
@@ -200,7 +200,9 @@ def check_examples(
 def _prompts(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Instruction]
 ) -> Iterator[tuple[str, list[int], list[int]]]:
-    """Of rows that write no special token: the id, the ids before the answer, and those of a served model."""
+    """Yield, for rows without special tokens: the id, the ids before the answer, and those of a served
+    model.
+    """
     literal, lead = LiteralTokenizer(tokenizer), answer_lead(tokenizer)
     for row, pair in zip(rows, tokenize_pairs(tokenizer, "chat", rows, UNCUT), strict=True):
         turns = [message._asdict() for message in chat_messages(row)]

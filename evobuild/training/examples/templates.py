@@ -76,7 +76,7 @@ def answer_end(tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 
 def find_written_end(tokenizer: PreTrainedTokenizerBase, literal: LiteralTokenizer) -> tuple[str, list[int]]:
-    """What a chat template writes to end an answer, '' if nothing, and the ids that end one."""
+    """Return what a chat template writes to end an answer, '' for nothing, and the ids that end one."""
     after = _render_after_answer(tokenizer)
     if (found := literal.up_to_special(after)) is None:
         return "", [int(tokenizer.eos_token_id)]
@@ -123,7 +123,7 @@ def _blanks(tokenizer: PreTrainedTokenizerBase, before: str, answer: str, after:
 
 
 def _blank(tokenizer: PreTrainedTokenizerBase, first: str, second: str) -> str:
-    """The blank between two texts that gives the ids of each by itself; '' if none does."""
+    """Find the blank between two texts that keeps the ids of each as when alone; '' without one."""
     apart = [number for text in (first, second) for number in _ids(tokenizer, text)]
     return next((blank for blank in ("", " ") if _ids(tokenizer, first + blank + second) == apart), "")
 
@@ -148,7 +148,7 @@ def _try_out(tokenizer: PreTrainedTokenizerBase, place: str) -> None:
 
 
 def _render_after_answer(tokenizer: PreTrainedTokenizerBase) -> str:
-    """What a chat template writes after the last answer; '' if it refuses the conversation that tries it."""
+    """Render what a chat template writes after the last answer; '' if it refuses the trial conversation."""
     turns = [{"role": "user", "content": ASKED}, {"role": "assistant", "content": ANSWERED}]
     with suppress(*REFUSALS):
         return render_chat(tokenizer, turns, add_generation_prompt=False).partition(ANSWERED)[2]

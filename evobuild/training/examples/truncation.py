@@ -36,7 +36,7 @@ class Turn(NamedTuple):
 
 
 def proportional_lengths(prompt: int, answer: int, room: int) -> tuple[int, int]:
-    """How many tokens of a prompt and of its answer fit into a room.
+    """Compute how many tokens of a prompt and of its answer fit into a limit.
 
     If one has less than half of the room, the other alone is cut; else both are, in proportion.
     Instances: 30 and 10 into 24 -> 14 and 10; 30 and 30 into 40 -> 20 and 20.

@@ -65,6 +65,8 @@ def layer_bytes(shape: Shape, width: int, stream: int) -> int:
 
 
 def _logits_bytes(shape: Shape, given: Pass) -> int:
-    """A tile of logits and its gradient, and the gradient of the head, which TRL sums up in fp32."""
+    """Count the bytes of a tile of logits, its gradient, and the head's gradient, which TRL
+    accumulates in fp32.
+    """
     tile = min(given.tokens, LOGITS_TOKENS) * min(shape.vocabulary, LOGITS_WIDTH)
     return 2 * given.width * tile + (FP32 * shape.head if given.head else 0)

@@ -49,7 +49,7 @@ class Load:
 
     @property
     def sharded(self) -> bool:
-        """Whether each device holds a share of the weights."""
+        """Return whether each device holds a share of the weights."""
         return self.strategy in ("fsdp", "zero3")
 
     @property
@@ -90,7 +90,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """All of them together."""
+        """Return the sum."""
         return sum(getattr(self, each.name) for each in fields(self))
 
 
@@ -156,7 +156,7 @@ def _bf16_alone(params: Finetune, cuda: bool) -> bool:
 
 
 def _autocast(load: Load) -> bool:
-    """Whether weights are in fp32 where they are computed with."""
+    """Return whether weights are in fp32 where computations use a shorter dtype."""
     return (
         load.cuda
         and load.strategy == "ddp"
@@ -188,7 +188,7 @@ def _moment_bytes(shape: Shape, params: Finetune) -> float:
 
 
 def _reference_bytes(shape: Shape, load: Load) -> int:
-    """DPO's reference; with LoRA it is the base with its adapters switched off."""
+    """Count the bytes of DPO's reference; with LoRA it is the base with adapters disabled."""
     params = load.params
     if params.method != "dpo" or not params.dpo.reference or params.lora.rank:
         return 0

@@ -71,7 +71,7 @@ def peak_flops(name: str) -> float | None:
 def training_flops_per_token(
     shape: Shape, length: float, *, adapters: int = 0, reference: bool = False
 ) -> float:
-    """Operations, each product and each sum, of one trained token: forward and backward.
+    """Count the products and sums of one trained token: forward and backward.
 
     length: tokens of the row that it is in, for rows do not see each other; of rows of several lengths what
     `mean_attended_length` gives. adapters: parameters of LoRA, 0 if all weights are tuned. reference: whether

@@ -86,7 +86,9 @@ def _optimizer(settings: Finetune, cuda: bool) -> str:
 
 
 def _spread(machine: Training, settings: Finetune, checkpointing: bool) -> dict[str, Any]:
-    """How weights and optimizer are spread over devices. An accelerate config says it by itself."""
+    """Return how weights and optimizer are distributed over devices. An accelerate config decides by
+    itself.
+    """
     if machine.accelerate or machine.strategy == "ddp":
         return {}
     if machine.strategy == "fsdp":
@@ -108,7 +110,7 @@ def _spread(machine: Training, settings: Finetune, checkpointing: bool) -> dict[
 
 
 def _zero(machine: Training, settings: Finetune) -> dict[str, Any]:
-    """DeepSpeed's configuration; "auto" is what the other arguments say."""
+    """Build DeepSpeed's configuration; "auto" copies the other arguments."""
     stage = {"zero2": 2, "zero3": 3}[machine.strategy]
     zero: dict[str, Any] = {"stage": stage, "overlap_comm": True, "contiguous_gradients": True}
     if machine.offload:
@@ -140,7 +142,7 @@ def adapter_config(settings: Finetune) -> Any:
 
 
 def quantization_config(settings: Finetune) -> Any:
-    """What the weights below an adapter are quantized to, by QLoRA (arXiv:2305.14314); None for nothing.
+    """Build the quantization of the weights below an adapter, by QLoRA (arXiv:2305.14314); None without it.
 
     Raises UserError without a GPU, MissingExtra without bitsandbytes.
     """

@@ -53,7 +53,7 @@ class Control(TrainerCallback):  # type: ignore[misc]
 
 
 def progress(trainer: Any, task: Job) -> Any:
-    """What shows how far a training is, and how fast."""
+    """Build the callback that shows progress and speed of a training."""
     plan, peak = trainer.plan, _peak_flops(trainer, task)
     tokens = [sum(plan.sizes.tokens[place] for place in places) for places in plan.steps]
     flops = _flops_per_token(trainer, task) if peak else 0.0
@@ -61,7 +61,7 @@ def progress(trainer: Any, task: Job) -> Any:
 
 
 def _peak_flops(trainer: Any, task: Job) -> float | None:
-    """Of all devices together: as machine.yaml says, else by the GPU's name; None if neither is known."""
+    """Return peak FLOP/s of all devices: from machine.yaml, else by the GPU's name; None if unknown."""
     given = task.machine.device_flops
     if given is None and not torch.cuda.is_available():
         return None
@@ -81,9 +81,7 @@ def _flops_per_token(trainer: Any, task: Job) -> float:
 
 
 def evaluation_steps(examples: int, settings: Finetune) -> set[int]:
-    """The steps after which the held-out loss is measured: the last, and those at a fixed interval or at
-    each epoch's end.
-    """
+    """Return the steps that measure the held-out loss: the last, and every n-th or each epoch's last."""
     last = step_count(examples, settings.batch, settings.epochs)
     every = settings.eval_steps or math.ceil(examples / settings.batch)
     return {*range(every, last + 1, every), last}

@@ -23,12 +23,12 @@ SPARE = 1.05
 
 
 def checkpoints_folder(base: str, key: str) -> Path:
-    """The folder of a training, made if it is not there."""
+    """Return the folder of a training's checkpoints, and create it if missing."""
     return private_folder(machine.repository_root() / ".evobuild" / "checkpoints" / f"{base}-{key}")
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The last whole checkpoint of a training; what a kill left of others is removed."""
+    """Return the last complete checkpoint of a training; remove incomplete ones, which a kill left."""
     found = sorted(folder.glob("checkpoint-*"), key=_step)
     whole = [each for each in found if (each / COMPLETE).exists()]
     for each in found:

@@ -50,5 +50,5 @@ def _out_of_memory(task: Job) -> str:
 
 
 def _line(error: Exception) -> str:
-    """An error in a line, without the addresses of objects."""
+    """Format an error on one line, without addresses of objects."""
     return re.sub(r" at 0x[0-9a-f]+", "", " ".join(str(error).split()))[:200]

@@ -56,7 +56,7 @@ def process_count(machine: Training) -> int:
 
 
 def is_alone(machine: Training) -> bool:
-    """Whether one process, this one, does it all.
+    """Return whether this process does the whole training.
 
     Of several GPUs transformers would make its slow DataParallel in it, so there even one is started apart.
     """
@@ -99,7 +99,7 @@ def _torchrun(folder: Path, machine: Training) -> None:
 
 
 def node_rank(machine: Training) -> int:
-    """The number of this node: of machine.yaml, else $NODE_RANK, else 0, the one that the stage runs on."""
+    """Return the number of this node: from machine.yaml, else $NODE_RANK, else 0, the node of the stage."""
     given = os.environ.get("NODE_RANK", "0")
     if machine.node_rank is None and not given.isdecimal():
         raise UserError(f"$NODE_RANK is {given[:40]!r}; expected the number of this node, from 0 on")

@@ -60,7 +60,7 @@ def largest_budget(trainer: Any, lengths: Sequence[int]) -> int:
 
 
 def _fits(trainer: Any, model: Any, batch: Any, room: float) -> bool:
-    """Whether a micro-batch, learnt from as it will be, leaves room for the optimizer; nothing is learnt."""
+    """Return whether a trial micro-batch leaves memory for the optimizer; no weight changes."""
     torch = require("torch", "train")
     torch.cuda.reset_peak_memory_stats()
     try:

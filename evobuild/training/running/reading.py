@@ -58,7 +58,7 @@ class Reading(NamedTuple):
 
 
 def inner(model: Any) -> Any:
-    """The model itself, below an adapter."""
+    """Return the model itself, below an adapter."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
@@ -84,7 +84,7 @@ def attention_of(model: Any, layout: Layout) -> AbstractContextManager[Any]:
 
 
 def token_log_probs(model: Any, inputs: Mapping[str, Any], is_fused: bool) -> torch.Tensor:
-    """Log-probabilities of labels, from the second token on: (B, T - 1) in nats, 0 without a label."""
+    """Compute log-probabilities of labels, from the second token: (B, T - 1) in nats, 0 without a label."""
     if is_fused:
         fused: torch.Tensor = model(**inputs, use_cache=False, fused_lm_head=True).log_probs
         return fused
@@ -136,7 +136,7 @@ def _is_fused(read: Any, documents: Sequence[list[int]], exact: Exactness) -> bo
 def _read(
     model: Any, device: torch.device, is_fused: bool, layout: Layout, documents: Sequence[list[int]]
 ) -> list[torch.Tensor]:
-    """The log-probabilities of documents of one micro-batch, but for the first token of each."""
+    """Compute the log-probabilities of documents of one micro-batch, except for the first token of each."""
     ids = [torch.tensor(each) for each in documents]
     nothing = torch.tensor([UNLABELLED])
     rows = [{"input_ids": each, "labels": torch.cat([nothing, each[1:]])} for each in ids]

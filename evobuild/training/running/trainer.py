@@ -125,11 +125,11 @@ class GlobalBatches:
         return [next(epoch_iterator)], None
 
     def floating_point_ops(self, inputs: Any) -> int:
-        """Nothing is counted here: `estimates` does."""
+        """Return 0: `estimates` counts operations."""
         return 0
 
     def _track_num_input_tokens(self, inputs: Any) -> None:
-        """Likewise."""
+        """Do nothing: tokens are counted elsewhere."""
 
     def training_step(self, model: Any, inputs: Share, num_items_in_batch: Any = None) -> torch.Tensor:
         """Learn from a share; gives its part of the loss, times the number of processes."""
@@ -287,6 +287,8 @@ def _cast(state: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[str, to
 
 
 def _nothing(examples: Any) -> dict[str, torch.Tensor]:
-    """What a process without a share reads, so that all go forward as often: a token that is not labelled."""
+    """Build the input of a process without a share: one unlabelled token, because all processes have to run
+    forward equally often.
+    """
     ids = examples[0]["input_ids"][:1]
     return {"input_ids": ids, "labels": torch.full_like(ids, UNLABELLED)}

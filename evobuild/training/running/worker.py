@@ -96,7 +96,7 @@ def _trainer(task: Job) -> Any:
 
 
 def _model(task: Job) -> Any:
-    """The base as it is tuned: all weights in float32, unless they are to be bfloat16 or stay as they are."""
+    """Load the base for tuning: weights in float32, unless params say bfloat16 or keep."""
     torch = require("torch", "train")
     quantized = arguments.quantization_config(task.settings)
     frozen = task.settings.lora.rank or task.settings.precision == "bfloat16"
@@ -178,7 +178,7 @@ def _save(trainer: Any, task: Job) -> None:
 
 
 def _history(trainer: Any) -> list[dict[str, float]]:
-    """What was logged of steps and held-out rows, without tokens: after a resume they are counted anew."""
+    """Return the log of steps and held-out rows, without token counts, which restart after a resume."""
     found = [entry for entry in trainer.state.log_history if entry.keys() & {"loss", "eval_loss"}]
     return [{key: value for key, value in entry.items() if key != "num_tokens"} for entry in found]
 

@@ -13,7 +13,7 @@ PREFERENCES = "rewards/"
 
 
 def training_curve(log_history: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
-    """One row a step, with a number in every cell, since DVC draws an empty one as 0.
+    """Tabulate one row per step, with a number in every cell, because DVC plots an empty cell as 0.
 
     loss, held_out_loss: nats per labelled token; with DPO rewards of pairs, and no held_out_loss. That is
     measured before the first step and now and then: at other steps it is what it was when measured last.

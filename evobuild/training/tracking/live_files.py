@@ -125,7 +125,7 @@ def _append(file: Path, column: str, rows: list[tuple[int, float]]) -> None:
 
 
 def _plain(value: float) -> float | str:
-    """A number as dvclive has it: JSON knows no NaN."""
+    """Convert a number for dvclive: JSON has no NaN."""
     return value if math.isfinite(value) else str(value)
 
 

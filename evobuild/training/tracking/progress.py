@@ -122,7 +122,7 @@ class TrainingProgress:
 
 
 def progress_callback(progress: TrainingProgress) -> Any:
-    """A callback of transformers' Trainer that shows progress, on the first process alone."""
+    """Build a callback of transformers' Trainer that shows progress, on the first process only."""
     transformers = require("transformers", "train")
 
     class ProgressCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]
