@@ -52,7 +52,7 @@ class Comparison:
 
 def _list_judged(one: Outs, other: Outs) -> Iterator[pl.DataFrame]:
     """Yield the verdicts of the judge on each model that both tuned."""
-    params = load_params(one.path("params.yaml"), stored_answers.Params)
+    params = load_params(one.fetch_file("params.yaml"), stored_answers.Params)
     made = build_benchmarks(params.evaluate.benchmarks, params.random_seed)
     for model in params.evaluate.models:
         table = f"data/evaluation/{model}.parquet"

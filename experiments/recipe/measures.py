@@ -111,7 +111,7 @@ def _cuts(outs: Outs) -> pl.DataFrame:
     """
     pool = list(outs.params.pools)[-1]
     rounds, responses, scores, _ = (
-        outs.path(f"data/{folder}/{pool}.parquet").parent
+        outs.fetch_file(f"data/{folder}/{pool}.parquet").parent
         for folder in ("rounds", "responses", "measures/scores", "measures/ratings")
     )
     sources = candidate_rows.Sources(rounds, responses, scores.parent)
@@ -173,7 +173,7 @@ def _probabilities(outs: Outs) -> pl.DataFrame:
     """
     names = list(outs.params.rounds)
     folders = {
-        folder: outs.path(f"data/{folder}/{name}.parquet").parent
+        folder: outs.fetch_file(f"data/{folder}/{name}.parquet").parent
         for folder in ("replies", "failures", "rounds")
         for name in names
     }
@@ -195,7 +195,7 @@ def _keywords(outs: Outs) -> pl.DataFrame:
 def _curve(outs: Outs) -> pl.DataFrame:
     """The method after each step of the optimization: step, failure_rate, words, holdout_rate."""
     rates = dict.fromkeys(("failure_rate", "holdout_rate"), pl.Float64)
-    return pl.read_csv(outs.path("metrics/optimization.csv"), schema_overrides=rates)
+    return pl.read_csv(outs.fetch_file("metrics/optimization.csv"), schema_overrides=rates)
 
 
 def _optimization(outs: Outs) -> pl.DataFrame:
@@ -271,7 +271,7 @@ def _benchmarks(outs: Outs) -> pl.DataFrame:
     Columns: model, benchmark, figure, headline (whether it is its benchmark's main one), value, low, high.
     """
     floats = dict.fromkeys(("value", "low", "high"), pl.Float64)
-    table = pl.read_csv(outs.path("metrics/evaluation.csv"), schema_overrides=floats)
+    table = pl.read_csv(outs.fetch_file("metrics/evaluation.csv"), schema_overrides=floats)
     return table.select("model", "benchmark", "figure", "headline", *floats)
 
 

@@ -27,16 +27,16 @@ class Outs(RevisionFiles):
     @cached_property
     def params(self) -> Params:
         """All params that it ran with."""
-        return load_all_params(self.path("params.yaml"))
+        return load_all_params(self.fetch_file("params.yaml"))
 
     def table(self, name: str, schema: pl.Schema) -> pl.DataFrame:
         """Read a Parquet table."""
-        return tables.read(self.path(name), schema)
+        return tables.read(self.fetch_file(name), schema)
 
     def metrics(self, name: str) -> Any:
         """Read the figures of metrics/<name>.json."""
-        return read_metrics(self.path(f"metrics/{name}.json"))
+        return read_metrics(self.fetch_file(f"metrics/{name}.json"))
 
     def json(self, name: str) -> Any:
         """Read a JSON file."""
-        return json.loads(self.path(name).read_text(encoding="utf-8"))
+        return json.loads(self.fetch_file(name).read_text(encoding="utf-8"))

@@ -116,7 +116,7 @@ class Table:
                 own = found[len(self.cells) :]
                 for cell, value in zip(self.cells, found, strict=False):
                     paper = self.published.get((*row, *labels, cell))
-                    cells.append(self._shown(value, own, paper, dry))
+                    cells.append(self._format(value, own, paper, dry))
             lines.append(line([*row, *cells]))
         return "\n".join(lines)
 
