@@ -43,6 +43,8 @@ VALUES = {
         "mark": "abcd",
     },
     "judge/tags.jinja": ROW,
+    "judge/rubric.jinja": ROW
+    | {"measure": "clarity", "answer": "so", "rubric": [{"value": "1", "meaning": "{{ 7*7 }}"}]},
     "judge/method_keyword.jinja": {"method": "do {{ 7*7 }} with {% x %}"},
     "optimize/analyse.jinja": {
         "cases": [{"number": 1, "history": [], "stages": ["do {{ 7*7 }}", "with {% x %}"]}]

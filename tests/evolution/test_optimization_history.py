@@ -88,9 +88,9 @@ def test_a_candidate_judged_on_fewer_rows_says_so(stage, monkeypatch):
     answer, lost = simulation.answer, []
 
     def failing(name, request):
-        if request.purpose == "evolve" and len(lost) < 2 and request.key not in lost:
-            lost.append(request.key)
-        return Reply(request.key, (), 9, "timeout") if request.key in lost else answer(name, request)
+        if request.purpose == "evolve" and len(lost) < 2 and request.messages not in lost:
+            lost.append(request.messages)
+        return Reply(request.key, (), 9, "timeout") if request.messages in lost else answer(name, request)
 
     monkeypatch.setattr(simulation, "answer", failing)
     made = stage(steps=1, development=5)

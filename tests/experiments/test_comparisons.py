@@ -32,7 +32,7 @@ class Folder(Outs):
         super().__init__("none")
         self.folder = folder
 
-    def path(self, name: str) -> Path:
+    def fetch_file(self, name: str) -> Path:
         return self.folder / name
 
 

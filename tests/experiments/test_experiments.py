@@ -260,7 +260,7 @@ class Folder(Outs):
         super().__init__("none")
         self.folder = folder
 
-    def path(self, name):
+    def fetch_file(self, name):
         return self.folder / name
 
 
@@ -684,7 +684,7 @@ def test_plans_are_summed_and_an_unknown_price_makes_a_cost_unknown(monkeypatch)
         [Estimate("seed"), stage, stage],
         [stage, dataclasses.replace(stage, cost=None, stored=None)],
     ]
-    monkeypatch.setattr(costs.plan, "plan", lambda *_: costs.plan.Plan(plans.pop(0)))
+    monkeypatch.setattr(costs.plan, "plan_stages", lambda *_: costs.plan.Plan(plans.pop(0)))
     wanted = [Experiment({"data": "a", "evolver": name}, {}, ()) for name in ("LLM", "SLM")]
     assert costs.table(wanted).splitlines()[2:] == [
         "| a | LLM | 2,400 | 3,000 | 6 | 100 | 0.50 |",

@@ -305,7 +305,7 @@ UNKNOWN = dataclasses.replace(TRAINED, problem="no hub", hours=None, most_hours=
 def test_trainings_are_planned_too(trainings, cells, note, monkeypatch):
     stages = [Estimate("finetune@a", training=training) for training in trainings]
     asked = Estimate("respond@r1", calls=5, stored=0, tokens=50, cost=0.5, most=Most(calls=9))
-    monkeypatch.setattr(costs.plan, "plan", lambda *_: costs.plan.Plan([asked, *stages]))
+    monkeypatch.setattr(costs.plan, "plan_stages", lambda *_: costs.plan.Plan([asked, *stages]))
     text = costs.table([Experiment({"data": "a"}, {}, ())])
     lines = text.splitlines()
     assert lines[0].endswith("| cost | steps | trained tokens | GPU hours, best | slow |")
