@@ -20,7 +20,7 @@ from pathlib import Path
 
 from figures import Figures, of_parts
 
-from evobuild.reporting.training import held_out_losses, read_curve
+from evobuild.reporting.training import find_held_out_losses, read_curve
 
 ROOT = Path(__file__).parent.parent
 SCREEN = 1080
@@ -111,7 +111,7 @@ def training(figures: Figures, folder: Path) -> None:
             assert count == 1, f"params.yaml has {key} once"
         (root / "params.yaml").write_text(changed, encoding="utf-8")
         run(["dvc", "repro", "finetune@toy"], root, PYTHONPATH=str(root))
-        losses = held_out_losses(read_curve(root / "metrics/training/toy.csv"))
+        losses = find_held_out_losses(read_curve(root / "metrics/training/toy.csv"))
         assert losses, "the default run has held-out rows"
         before, after = losses
         print(f"DRY RUN: random seed {seed}, held-out loss {before:.4f} before training, {after:.4f} after")

@@ -78,13 +78,13 @@ def main(params: Params, args: Arguments) -> None:
     read = evaluation_sets.stream_evaluation_set(args.evaluation, given.columns.get(name, ()))
     table = TableWriter(args.contamination, CONTAMINATION)
     found = {}
-    with question_file.on_disk(read) as questions, ExitStack() as stack:
+    with question_file.open_question_file(read) as questions, ExitStack() as stack:
         by_ngrams, by_embedding = NgramIndex({name: questions}, given.ngrams), None
         embedder = _embedder(params, stack)
         if embedder is not None and given.embedding is not None:
             by_embedding = stack.enter_context(EmbeddingIndex(name, questions, embedder, given.embedding))
         for pool in params.pools:
-            rows = hits.rows_of(args.responses / f"{pool}.parquet")
+            rows = hits.build_row_reader(args.responses / f"{pool}.parquet")
             keep = partial(hits.keep_hit, table, pool)
             found[pool] = by_ngrams.search(rows, keep)
             if by_embedding is not None:

@@ -104,7 +104,7 @@ def main(params: Params, args: Arguments) -> None:
     )
     steps = funnel.read_funnels(args.counts, branches)
     evaluated = stage_counts.Names(names, branches, pools, params.measures, params.evaluate.models)
-    stages = stage_counts.asking_stages(evaluated)
+    stages = stage_counts.list_calling_stages(evaluated)
     folders = stage_counts.CountFolders(args.counts, args.downstream)
     sets = list(params.decontaminate.sets)
     sources = headline.Sources(
@@ -123,7 +123,7 @@ def main(params: Params, args: Arguments) -> None:
         args.means: summarize.measure_means(args.measures, args.counts, pools),
         args.evolution: failure_counts.failure_figures(failed, args.counts, names, pools),
         args.token_probability: token_probability.probability_metrics(positions),
-        args.contamination: summarize.contaminated(args.counts, sets, pools),
+        args.contamination: summarize.count_contaminated(args.counts, sets, pools),
         args.branches: funnel.funnel_figures(steps),
         args.usage: summarize.usage_by_role(folders, stages),
     }

@@ -18,7 +18,7 @@ import polars as pl
 from evobuild.api.results import Evaluated, OptimizedMethod, Result
 from evobuild.api.stage_calls import Cache, ModelName, open_stages, read_table
 from evobuild.autoif import records
-from evobuild.contamination.evaluation_sets import file_of_set
+from evobuild.contamination.evaluation_sets import write_set_file
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.evaluation_tables import CONTAMINATION, EVALUATION
 from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
@@ -113,7 +113,9 @@ def rate_difficulty(
     given = read_caller_rows(rows)
     with open_stages(cache, seed, judge=judge) as stages:
         args = stages.run("rate", {"rate": settings}, pool="rows", rows=given.table)
-        return _measured(given, "rate", args.ratings, args.rejects)._replace(unread=read_table(args.unread))
+        return _join_measurements(given, "rate", args.ratings, args.rejects)._replace(
+            unread=read_table(args.unread)
+        )
 
 
 def score_ifd(rows: Rows, scorer: ModelName, *, cache: Cache = None, **settings: Any) -> Result:
@@ -126,10 +128,10 @@ def score_ifd(rows: Rows, scorer: ModelName, *, cache: Cache = None, **settings:
     with open_stages(cache, scorer=scorer) as stages:
         changes = {"score": settings, "pools": {"rows": {}}}
         args = stages.run("score", changes, responses={"rows": given.table})
-        return _measured(given, "score", args.scores / "rows.parquet", args.rejects)
+        return _join_measurements(given, "score", args.scores / "rows.parquet", args.rejects)
 
 
-def _measured(given: CallerRows, stage: str, out: Path, lost: Path) -> Result:
+def _join_measurements(given: CallerRows, stage: str, out: Path, lost: Path) -> Result:
     """Put what a stage measured beside the rows that it did not reject."""
     measure, rejects = measure_of(stage), read_table(lost)
     columns = read_table(out, measure.schema).rename(measure.renamed)
@@ -148,7 +150,7 @@ def find_contamination(
     """
     given, found = read_caller_rows(rows).table, [CONTAMINATION.to_frame()]
     with open_stages(cache, embedder=embedder) as stages:
-        files = {name: file_of_set(name, each, stages.folder) for name, each in sets.items()}
+        files = {name: write_set_file(name, each, stages.folder) for name, each in sets.items()}
         own = settings | {"sets": files, "embedding": embedding if embedder else None}
         changes = {"decontaminate": own, "pools": {"rows": {}}}
         for name in sets:

@@ -27,7 +27,7 @@ from evobuild.core.reasons import NOT_DRAWN
 from evobuild.core.rejects import Reject, balance
 from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import Columns
-from evobuild.seeds.clean import cleaned_rows, kept_rows, lost_rows
+from evobuild.seeds.clean import clean_source_rows, select_kept_rows, select_rejected_rows
 from evobuild.seeds.formats import read_seed_rows
 
 
@@ -38,9 +38,9 @@ def write_query_file(path: Path, table: Path, rejects: TableWriter) -> Counter[s
     read.
     """
     queries, reasons = TableWriter(table, INSTRUCTIONS), Counter[str]()
-    with cleaned_rows((source, None) for source in read_seed_rows(path)) as rows:
+    with clean_source_rows((source, None) for source in read_seed_rows(path)) as rows:
         for some in rows.batches():
-            kept, lost = kept_rows(some), lost_rows(some)
+            kept, lost = select_kept_rows(some), select_rejected_rows(some)
             queries.extend(kept.with_columns(round=pl.lit("")))
             rejects.extend(lost)
             reasons.update(lost["reason"])

@@ -95,7 +95,7 @@ def _verifier_record(row: Instruction, constraint: Verified) -> Record:
 
 
 def _preference_record(pair: PreferencePair) -> Record:
-    *prompt, chosen = formats.answered_messages(pair.row)
+    *prompt, chosen = formats.build_messages(pair.row)
     return {
         "id": pair.row.id,
         "prompt": [turn._asdict() for turn in prompt],
@@ -105,7 +105,7 @@ def _preference_record(pair: PreferencePair) -> Record:
 
 
 def _sharegpt_preference_record(pair: PreferencePair) -> Record:
-    *prompt, chosen = formats.answered_messages(pair.row)
+    *prompt, chosen = formats.build_messages(pair.row)
     return {
         "id": pair.row.id,
         "conversations": [formats.sharegpt_turn(turn) for turn in prompt],

@@ -16,7 +16,7 @@ from evobuild.cards import origin, results
 from evobuild.cards.dataset_info import json_info, parquet_info
 from evobuild.cards.facts import Facts, read_facts
 from evobuild.cards.histograms import draw_histograms
-from evobuild.cards.licences import HUB_LICENCES, Stated, licence_of_data, stated_licences
+from evobuild.cards.licences import HUB_LICENCES, Stated, derive_data_licence, find_licences
 from evobuild.cards.provenance import Provenance
 from evobuild.contracts.result import Validation
 from evobuild.core.dvc_hash import dvc_md5
@@ -65,17 +65,17 @@ class Described(NamedTuple):
 def describe(sources: Sources) -> Described:
     """Collect the facts about a dataset. Raises BadInput if its table is malformed."""
     facts, made = read_facts(sources.dataset), sources.made
-    stated = stated_licences(made, sources.params.licences)
-    seed = origin.shown_name(made.seed_source)
+    stated = find_licences(made, sources.params.licences)
+    seed = origin.shorten_path(made.seed_source)
     # The hub shows it in many places, some of them HTML.
     file = Path(seed).name.translate({ord("<"): "‹", ord(">"): "›"})
     title = f"Evolved instructions from {file}"
-    wrote = [origin.shown_model(model) for names in facts.writers.values() for model in names if model]
+    wrote = [origin.shorten_model(model) for names in facts.writers.values() for model in names if model]
     by = f", written by {', '.join(dict.fromkeys(wrote))}" if wrote else ""
     return Described(
         name=f"{sources.label}: {title}" if sources.label else title,
         summary=f"{facts.rows:,} answered instructions that descend from {seed}{by}",
-        licence=licence_of_data(stated, sources.params.licence),
+        licence=derive_data_licence(stated, sources.params.licence),
         stated=stated,
         facts=facts,
         md5=dvc_md5(sources.dataset),
@@ -149,23 +149,23 @@ def _lines(found: Described, images: Mapping[str, str]) -> list[str]:
     lines = [f"# {plain(found.name)}", ""]
     if label:
         lines += [f"**{label}**{explain_label(label).removeprefix(label)}.", ""]
-    lines += [*origin.first_lines(found.stated)]
-    seed, wrote = code(origin.shown_name(made.seed_source)), ", ".join(origin.writers(made))
+    lines += [*origin.format_warnings(found.stated)]
+    seed, wrote = code(origin.shorten_path(made.seed_source)), ", ".join(origin.writers(made))
     lines += [f"{facts.rows:,} answered instructions that descend from {seed}, made by evobuild.", ""]
     lines += [f"Written by {wrote}.", ""] if wrote else []
     return [
         *lines,
-        *results.files_section(sources.params.formats, sources.lost, facts.has_extra),
-        *origin.licences_section(found.stated, found.licence),
-        *origin.models_section(made, sources.counts),
-        *results.choice_section(made, facts.rounds),
-        *results.losses_section(sources.counts),
-        *results.contracts_section(sources.validation),
-        *results.contamination_section(sources.counts),
-        *results.rows_section(facts, images),
-        *results.columns_section(facts),
-        *origin.params_section(made),
-        *origin.prompts_section(made),
-        *origin.rebuild_section(found.md5),
-        *origin.citations_section(made),
+        *results.format_files(sources.params.formats, sources.lost, facts.has_extra),
+        *origin.format_licences(found.stated, found.licence),
+        *origin.format_models(made, sources.counts),
+        *results.format_selection(made, facts.rounds),
+        *results.format_rejects(sources.counts),
+        *results.format_contracts(sources.validation),
+        *results.format_contamination(sources.counts),
+        *results.format_rows(facts, images),
+        *results.format_columns(facts),
+        *origin.format_params(made),
+        *origin.format_prompts(made),
+        *origin.format_rebuild(found.md5),
+        *origin.format_citations(made),
     ]

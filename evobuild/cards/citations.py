@@ -103,10 +103,10 @@ PAPERS = {
 """By number."""
 
 
-def papers_used(made: Provenance) -> list[tuple[Paper, str]]:
+def list_used_papers(made: Provenance) -> list[tuple[Paper, str]]:
     """The papers whose methods took part, each with what for."""
     found: dict[str, list[str]] = {}
-    for number, what in _used(made):
+    for number, what in _list_used_papers(made):
         if what not in found.setdefault(number, []):
             found[number].append(what)
     return [(PAPERS[number], ", ".join(what)) for number, what in found.items()]
@@ -120,7 +120,7 @@ def _papers_of_operations(operations: Mapping[str, Sequence[str]]) -> Iterator[t
                 yield number, "evolving by fixed operations"
 
 
-def _used(made: Provenance) -> Iterator[tuple[str, str]]:
+def _list_used_papers(made: Provenance) -> Iterator[tuple[str, str]]:
     params = made.params
     if params.get("rounds"):
         if params["evolve"]["strategy"] == "auto":

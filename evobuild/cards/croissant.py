@@ -16,9 +16,9 @@ import polars as pl
 
 from evobuild.cards import origin
 from evobuild.cards.card import Described
-from evobuild.cards.citations import papers_used
+from evobuild.cards.citations import list_used_papers
 from evobuild.cards.dataset_info import file_sha256
-from evobuild.cards.results import SFT, TRAIN, meaning
+from evobuild.cards.results import SFT, TRAIN, find_meaning
 from evobuild.core.metrics import explain_label
 
 _NAMES = """
@@ -66,7 +66,7 @@ def croissant(folder: Path, found: Described) -> dict[str, Any]:
     # Hashing lets other threads run.
     with ThreadPoolExecutor() as pool:
         distribution = list(pool.map(lambda path: _file(folder, path), files))
-    papers = papers_used(found.sources.made)
+    papers = list_used_papers(found.sources.made)
     content: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -114,7 +114,7 @@ def _field(name: str, kind: Any) -> dict[str, Any]:
     inner = kind.inner if isinstance(kind, pl.List) else kind
     source = {"fileObject": {"@id": TRAIN}, "extract": {"column": name}}
     field: dict[str, Any] = {"@type": "cr:Field", "@id": f"{SFT}/{name}", "name": name}
-    field |= {"description": meaning(name)} | ({"repeated": True} if isinstance(kind, pl.List) else {})
+    field |= {"description": find_meaning(name)} | ({"repeated": True} if isinstance(kind, pl.List) else {})
     if not isinstance(inner, pl.Struct):
         return field | {"dataType": _data_type(inner), "source": source}
     parts = [
@@ -142,9 +142,9 @@ def _responsible(found: Described) -> dict[str, Any]:
     """Describe how the data were made, in RAI terms; aspects that were not examined are left out."""
     label = found.sources.label
     wrote = ", ".join(origin.writers(found.sources.made)).replace("`", "") or "none"
-    parts = [f"{each.part} {origin.shown_name(each.name)}: {each.licence}" for each in found.stated]
+    parts = [f"{each.part} {origin.shorten_path(each.name)}: {each.licence}" for each in found.stated]
     limits = [explain_label(label)] if label else []
-    seed = origin.shown_name(found.stated[0].name)
+    seed = origin.shorten_path(found.stated[0].name)
     return {
         "rai:dataCollection": (
             f"Instructions of the seed data {seed} were evolved and answered by models ({wrote}), measured, "
@@ -154,7 +154,7 @@ def _responsible(found: Described) -> dict[str, Any]:
         "rai:dataLimitations": limits,
         "rai:dataUseCases": ["instruction tuning of language models"],
         "rai:machineAnnotationTools": [
-            f"{role} {origin.shown_model(model)}"
+            f"{role} {origin.shorten_model(model)}"
             for role, model in found.sources.made.models.items()
             if role in ("judge", "scorer", "embedder", "reward", "tagger")
         ],

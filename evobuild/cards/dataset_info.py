@@ -57,10 +57,10 @@ def _info(name: str, file: Path, features: list[Any], rows: int, plain_bytes: in
 
 def _features(schema: pl.Schema, text: str, many: str) -> list[dict[str, Any]]:
     """Columns as `datasets.Features` has them in YAML. text, many: its names of strings and lists."""
-    return [{"name": name} | _named(_feature(kind, text, many)) for name, kind in schema.items()]
+    return [{"name": name} | _name_feature(_feature(kind, text, many)) for name, kind in schema.items()]
 
 
-def _named(feature: Any) -> dict[str, Any]:
+def _name_feature(feature: Any) -> dict[str, Any]:
     return feature if isinstance(feature, dict) else {"dtype": feature}
 
 

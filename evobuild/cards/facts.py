@@ -62,8 +62,8 @@ def read_facts(dataset: Path) -> Facts:
     told = {code: count for code, count in languages.most_common() if code}
     return Facts(
         rows=lengths.height,
-        rounds=_counted(dataset, rows, "round"),
-        domains=_counted(dataset, rows, "domain"),
+        rounds=_count_values(dataset, rows, "round"),
+        domains=_count_values(dataset, rows, "domain"),
         columns=columns,
         has_extra=has_extra(dataset),
         lengths={name: _quantiles(lengths[name]) for name in _TEXTS},
@@ -71,11 +71,11 @@ def read_facts(dataset: Path) -> Facts:
         difficulty_bins=_difficulty(dataset, rows) if "difficulty" in columns else [],
         languages=told,
         told=some.height,
-        writers={name: _counted(dataset, rows, name) for name in ("evolver", "responder")},
+        writers={name: _count_values(dataset, rows, name) for name in ("evolver", "responder")},
     )
 
 
-def _counted(dataset: Path, rows: pl.LazyFrame, column: str) -> dict[str, int]:
+def _count_values(dataset: Path, rows: pl.LazyFrame, column: str) -> dict[str, int]:
     found = tables.collect(dataset, rows.group_by(column).len().sort("len", column, descending=[True, False]))
     return {str(name): count for name, count in found.iter_rows()}
 

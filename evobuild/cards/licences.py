@@ -97,7 +97,7 @@ class Stated(NamedTuple):
         return bool(NON_COMMERCIAL.search(self.licence))
 
 
-def stated_licences(made: Provenance, declared: Mapping[str, str]) -> list[Stated]:
+def find_licences(made: Provenance, declared: Mapping[str, str]) -> list[Stated]:
     """The licences of the seed data, then of each role's model. declared: by name, as `export.licences`."""
     md5 = made.files.get(made.params["seed"]["source"], "")
     source = made.seed_source
@@ -105,11 +105,11 @@ def stated_licences(made: Provenance, declared: Mapping[str, str]) -> list[State
     found = [Stated("seed data", source, declared.get(source, known))]
     for role, model in made.models.items():
         name = model_name(model)
-        found.append(Stated(role, name, declared.get(name, _of_model(model, name))))
+        found.append(Stated(role, name, declared.get(name, _find_model_licence(model, name))))
     return found
 
 
-def licence_of_data(stated: list[Stated], declared: str | None) -> str:
+def derive_data_licence(stated: list[Stated], declared: str | None) -> str:
     """The licence of the data set: what is declared, else its seed's if models that wrote bind nobody.
 
     Where one has, or its licence is unknown, so is the data set's.
@@ -132,7 +132,7 @@ def model_name(model: str) -> str:
     return head + slash + last.partition("@")[0]
 
 
-def _of_model(model: str, name: str) -> str:
+def _find_model_licence(model: str, name: str) -> str:
     if model.startswith("simulated:") or name == SCRATCH:
         return NONE
     return next((licence for pattern, licence in _MODELS if re.fullmatch(pattern, name)), UNKNOWN)

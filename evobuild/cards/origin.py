@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evobuild.cards.citations import papers_used
+from evobuild.cards.citations import list_used_papers
 from evobuild.cards.licences import UNKNOWN, Stated
 from evobuild.cards.provenance import Provenance
 from evobuild.core.escaping import code, fenced
@@ -24,7 +24,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [*lines, *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
-def first_lines(stated: Sequence[Stated]) -> list[str]:
+def format_warnings(stated: Sequence[Stated]) -> list[str]:
     """Format the warnings on top: parts that forbid commercial use, and parts of unknown licence."""
     bound = [each for each in stated if each.is_non_commercial]
     unknown = [each for each in stated if each.licence == UNKNOWN]
@@ -35,21 +35,21 @@ def first_lines(stated: Sequence[Stated]) -> list[str]:
         lines += [f"**Licence unknown** of {_parts(unknown, with_licence=False)}: look for it first.", ""]
     seed = stated[0]
     if seed not in (*bound, *unknown):
-        lines += [f"Seed data: {code(shown_name(seed.name))}, {code(seed.licence)}: {seed.follows}.", ""]
+        lines += [f"Seed data: {code(shorten_path(seed.name))}, {code(seed.licence)}: {seed.follows}.", ""]
     return lines
 
 
 def _parts(found: Sequence[Stated], with_licence: bool = True) -> str:
     return ", ".join(
-        f"the {'' if each.part == 'seed data' else 'model of the '}{each.part}, {code(shown_name(each.name))}"
-        + (f", is under {code(each.licence)}" if with_licence else "")
+        f"the {'' if each.part == 'seed data' else 'model of the '}{each.part}, "
+        f"{code(shorten_path(each.name))}" + (f", is under {code(each.licence)}" if with_licence else "")
         for each in found
     )
 
 
-def licences_section(stated: Sequence[Stated], licence: str) -> list[str]:
+def format_licences(stated: Sequence[Stated], licence: str) -> list[str]:
     """Format the licence of each part and what follows for use."""
-    rows = [(each.part, code(shown_name(each.name)), code(each.licence), each.follows) for each in stated]
+    rows = [(each.part, code(shorten_path(each.name)), code(each.licence), each.follows) for each in stated]
     return [
         "## Licences", "",
         f"Of the data set: {code(licence)}. Of what it was made with:", "",
@@ -57,19 +57,19 @@ def licences_section(stated: Sequence[Stated], licence: str) -> list[str]:
     ]  # fmt: skip
 
 
-def models_section(made: Provenance, counts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def format_models(made: Provenance, counts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Format every role's model: its URI, and its version at the time of the run."""
     found: dict[str, dict[str, None]] = {}
     for content in counts.values():
         for entry in (*content.get("asked", ()), *content.get("loaded", ())):
             found.setdefault(entry["role"], {})[str(entry.get("identity", ""))] = None
     versions = {role: ", ".join(map(_version, names)) for role, names in found.items()}
-    shown = {role: code(shown_model(model)) + _made_by(model) for role, model in made.models.items()}
+    shown = {role: code(shorten_model(model)) + _describe_maker(model) for role, model in made.models.items()}
     rows = [(role, model, versions.get(role, _NOT_USED)) for role, model in shown.items()]
     return ["## Models", "", *table(("role", "model", "version"), rows)]
 
 
-def _made_by(model: str) -> str:
+def _describe_maker(model: str) -> str:
     name = model.removeprefix("transformers:")
     return f", made by the stage {code(MADE[name])}" if name in MADE else ""
 
@@ -89,11 +89,11 @@ def _version(identity: str) -> str:
     return "not recorded"
 
 
-def params_section(made: Provenance) -> list[str]:
+def format_params(made: Provenance) -> list[str]:
     """Format the source of rows, other input files, and params that differ from the shipped ones."""
     own = made.params["seed"]["source"]
-    rows = [(code(shown_name(made.seed_source)), made.seed_revision)]
-    rows += [(code(shown_name(name)), f"md5 {md5}") for name, md5 in made.files.items() if name != own]
+    rows = [(code(shorten_path(made.seed_source)), made.seed_revision)]
+    rows += [(code(shorten_path(name)), f"md5 {md5}") for name, md5 in made.files.items() if name != own]
     lines = ["## Source", "", *table(("data", "version"), rows), "## Params", ""]
     if not made.changed:
         return [*lines, "All are as they are shipped.", ""]
@@ -103,9 +103,9 @@ def params_section(made: Provenance) -> list[str]:
     return [*lines, *table(("param", "value", "shipped"), changed)]
 
 
-def prompts_section(made: Provenance) -> list[str]:
+def format_prompts(made: Provenance) -> list[str]:
     """Format prompts by digest, and libraries that affect results by version."""
-    folder = Path(shown_name(made.prompt_folder))
+    folder = Path(shorten_path(made.prompt_folder))
     rows = [(code(str(folder / name)), code(md5)) for name, md5 in made.templates.items()]
     told = f"From the folder {code(str(folder))}; digest of these templates: {code(made.prompt_digest)}."
     asked = [told, "", *table(("prompt", "md5"), rows)] if rows else ["None was asked.", ""]
@@ -114,7 +114,7 @@ def prompts_section(made: Provenance) -> list[str]:
     return [*lines, f"Libraries: {versions or 'none that changes a result'}.", ""]
 
 
-def rebuild_section(md5: str) -> list[str]:
+def format_rebuild(md5: str) -> list[str]:
     """Format the commands that rebuild the dataset, identified by its content."""
     script = (
         "git clone <address of the repository> repository && cd repository\n"
@@ -132,9 +132,9 @@ def rebuild_section(md5: str) -> list[str]:
     ]  # fmt: skip
 
 
-def citations_section(made: Provenance) -> list[str]:
+def format_citations(made: Provenance) -> list[str]:
     """Format the papers used, and what for."""
-    used = papers_used(made)
+    used = list_used_papers(made)
     if not used:
         return []
     rows = [f"- {what}: [arXiv:{paper.number}](https://arxiv.org/abs/{paper.number}), {paper.title}"
@@ -147,15 +147,15 @@ def writers(made: Provenance) -> Iterator[str]:
     """The roles that wrote, with their models: "evolver `simulated:small`"."""
     for role in ("evolver", "responder"):
         if role in made.models:
-            yield f"{role} {code(shown_model(made.models[role]))}"
+            yield f"{role} {code(shorten_model(made.models[role]))}"
 
 
-def shown_name(name: str) -> str:
+def shorten_path(name: str) -> str:
     """Shorten a path outside the repository to its last part: its folder is private."""
     return Path(name).name if Path(name).is_absolute() else name
 
 
-def shown_model(model: str) -> str:
+def shorten_model(model: str) -> str:
     """A model, its folder outside the repository by its own name alone."""
     engine, colon, rest = model.partition(":")
     name = rest if colon and engine in ("transformers", "vllm") else model

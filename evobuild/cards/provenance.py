@@ -67,7 +67,7 @@ class Provenance(NamedTuple):
     def models(self) -> dict[str, str]:
         """The model of each role that took part, as its URI with options in brackets."""
         given = self.params.get("models", {})
-        return {role: _shown(model) for role, model in given.items() if model is not None}
+        return {role: _format_model(model) for role, model in given.items() if model is not None}
 
 
 def read_counts(folder: Path, stages: list[str]) -> Mapping[str, Mapping[str, Any]]:
@@ -76,7 +76,7 @@ def read_counts(folder: Path, stages: list[str]) -> Mapping[str, Mapping[str, An
     return {stem: read_json_file(file) for stem, file in files.items() if file.exists()}
 
 
-def _shown(model: Any) -> str:
+def _format_model(model: Any) -> str:
     if not isinstance(model, Mapping):
         return str(model)
     options = ",".join(f"{name}={value}" for name, value in model.items() if name != "uri")

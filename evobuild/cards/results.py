@@ -45,7 +45,7 @@ _MEANINGS = {
 _OF = {stage.name: stage.counts for stage in STAGES}
 
 
-def files_section(formats: list[str], lost: int, has_extra: bool) -> list[str]:
+def format_files(formats: list[str], lost: int, has_extra: bool) -> list[str]:
     """Format the files and how to open each. lost: rows whose turns LLaMA-Factory's formats cannot
     represent.
     """
@@ -68,7 +68,7 @@ def files_section(formats: list[str], lost: int, has_extra: bool) -> list[str]:
     return lines
 
 
-def choice_section(made: Provenance, rounds: Mapping[str, int]) -> list[str]:
+def format_selection(made: Provenance, rounds: Mapping[str, int]) -> list[str]:
     """Format how rows were selected, and how many of each pool."""
     lines = ["## How rows were chosen", "", *(f"- {each}" for each in _choice(made)), ""]
     return [*lines, *table(("pool", "rows"), [(code(name), f"{rows:,}") for name, rows in rounds.items()])]
@@ -104,7 +104,7 @@ def _choice(made: Provenance) -> Iterator[str]:
         yield "without the rows that a list names"
 
 
-def losses_section(counts: Counts) -> list[str]:
+def format_rejects(counts: Counts) -> list[str]:
     """Format each stage's rows in, rows out, and rejects by reason."""
     rows = []
     for stem, content in counts.items():
@@ -126,7 +126,7 @@ def losses_section(counts: Counts) -> list[str]:
     return ["## Counts and losses", "", *table(head, rows)]
 
 
-def contracts_section(found: Validation) -> list[str]:
+def format_contracts(found: Validation) -> list[str]:
     """Format the expectations of every table, and their results."""
     held = [(each.table, own) for each in found.tables for own in each.expectations]
     failed = [(name, own) for name, own in held if not own.success]
@@ -161,13 +161,13 @@ def _share(found: Outcome) -> str:
     return f"{found.unexpected:,} of {found.rows:,} rows ({found.share or 0:.2%})"
 
 
-def contamination_section(counts: Counts) -> list[str]:
+def format_contamination(counts: Counts) -> list[str]:
     """Format the text that answered rows share with evaluation sets, before selection."""
     rows = []
     for stem, content in counts.items():
         if not stem.startswith("decontaminate-") or not content.get("pools"):
             continue
-        for line in hits.hit_lines(stem.partition("-")[2], content, list(content["pools"])):
+        for line in hits.format_hits(stem.partition("-")[2], content, list(content["pools"])):
             pools = line["pools"].values()
             of, hit = sum(each["of"] for each in pools), sum(each["rows"] for each in pools)
             rows.append((code(line["set"]), line["measure"], f"{line['questions']:,}", f"{hit:,} of {of:,}"))
@@ -178,7 +178,7 @@ def contamination_section(counts: Counts) -> list[str]:
     return [*lines, *table(head, rows)]
 
 
-def rows_section(facts: Facts, images: Mapping[str, str]) -> list[str]:
+def format_rows(facts: Facts, images: Mapping[str, str]) -> list[str]:
     """Format lengths, languages, domains, and histograms."""
     lines = ["## Rows", ""]
     lengths = [(name, f"{half:,}", f"{most:,}") for name, (half, most) in facts.lengths.items()]
@@ -193,16 +193,16 @@ def rows_section(facts: Facts, images: Mapping[str, str]) -> list[str]:
     return [*lines, *(f"![{text}](images/{name})" for name, text in images.items()), ""]
 
 
-def columns_section(facts: Facts) -> list[str]:
+def format_columns(facts: Facts) -> list[str]:
     """Format columns with types and meanings."""
     rows = [
-        (code(name), code(str(kind)), meaning(name).replace("|", "\\|"))
+        (code(name), code(str(kind)), find_meaning(name).replace("|", "\\|"))
         for name, kind in facts.columns.items()
     ]
     return ["## Columns", "", *table(("column", "type", "meaning"), rows)]
 
 
-def meaning(name: str) -> str:
+def find_meaning(name: str) -> str:
     """Return what a column contains; '' if it is undocumented."""
     known = all_columns().get(name)
     return _MEANINGS.get(name) or (known.meaning if known else "")

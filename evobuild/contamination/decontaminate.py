@@ -111,11 +111,11 @@ class NgramIndex:
                 place = self._set_Q[number]
                 name = self._names[place]
                 question = self._sets[name][number - int(self._starts[place])]
-                shared = _words_of(batch[row], start, length)
+                shared = _extract_words(batch[row], start, length)
                 yield row, Hit(batch[row].id, name, question.place, ngram_measure(n), shared, question.text)
 
 
-def _words_of(row: Instruction, start: int, length: int) -> str:
+def _extract_words(row: Instruction, start: int, length: int) -> str:
     """Some words of a row as it has them, normalised."""
     folded = normalise(row_text(row))
     spans = locate_normalised_words(folded)

@@ -20,7 +20,7 @@ from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.seeds import records
 from evobuild.seeds.caller_rows import Rows, list_rows
-from evobuild.seeds.fields import Record, json_kind, listed_fields
+from evobuild.seeds.fields import Record, format_fields, json_kind
 
 QUESTIONS = ("question", "problem", "prompt", "instruction", "turns", "text", "messages", "conversations")
 """Names of the column with the question; the first that a set has counts."""
@@ -69,13 +69,13 @@ def stream_evaluation_set(path: Path, columns: Sequence[str] = ()) -> Iterator[Q
     if _is_empty_held_out(path):
         return
     question = None
-    for question in questions_of(records.read_records(path), columns):
+    for question in read_questions(records.read_records(path), columns):
         yield question
     if question is None:
         raise BadInput(f"{path}: no row has text in the columns that were read; expected questions")
 
 
-def file_of_set(name: str, given: str | Path | Rows, folder: Path) -> Path:
+def write_set_file(name: str, given: str | Path | Rows, folder: Path) -> Path:
     """Give the file of an evaluation set, for rows at hand a JSON file in a folder that they are written to.
 
     Of rows, a text is a question. Raises BadInput at rows of another kind, or a name that leaves the folder.
@@ -90,13 +90,13 @@ def file_of_set(name: str, given: str | Path | Rows, folder: Path) -> Path:
     return file
 
 
-def questions_of(placed: Iterable[tuple[str, Record]], columns: Sequence[str] = ()) -> Iterator[Question]:
+def read_questions(placed: Iterable[tuple[str, Record]], columns: Sequence[str] = ()) -> Iterator[Question]:
     """Read records, each with its place, as `stream_evaluation_set` does those of a file."""
     names: tuple[list[str], ...] | None = None
     for place, record in placed:
         if names is None:
-            names = _named(place, record, columns)
-        question = Question(place, *(tuple(_all(record, part, place)) for part in names))
+            names = _choose_columns(place, record, columns)
+        question = Question(place, *(tuple(_read_texts(record, part, place)) for part in names))
         if question.text.strip():
             yield question
 
@@ -109,11 +109,11 @@ def _is_empty_held_out(path: Path) -> bool:
     return False
 
 
-def _named(place: str, record: Record, columns: Sequence[str]) -> tuple[list[str], ...]:
+def _choose_columns(place: str, record: Record, columns: Sequence[str]) -> tuple[list[str], ...]:
     """Choose the columns with questions, with answers and with earlier turns by the first record."""
     if missing := [name for name in columns if name not in record]:
         raise BadInput(
-            f"{place}: has no column {listed_fields(missing)}; its columns are {listed_fields(record)}"
+            f"{place}: has no column {format_fields(missing)}; its columns are {format_fields(record)}"
         )
     if columns:
         return [columns[0]], list(columns[1:]), []
@@ -121,13 +121,13 @@ def _named(place: str, record: Record, columns: Sequence[str]) -> tuple[list[str
     if question is None:
         raise BadInput(
             f"{place}: no column of questions is known; expected one of {', '.join(QUESTIONS)}, "
-            f"or the columns by name; its columns are {listed_fields(record)}"
+            f"or the columns by name; its columns are {format_fields(record)}"
         )
     named = ((question, *AFTER), ANSWERS, BEFORE)
     return tuple([name for name in names if name in record] for names in named)
 
 
-def _all(record: Record, columns: Sequence[str], place: str) -> Iterator[str]:
+def _read_texts(record: Record, columns: Sequence[str], place: str) -> Iterator[str]:
     for name in columns:
         yield from _texts(record.get(name), f"{place}: '{name}'")
 

@@ -90,7 +90,7 @@ class Tally:
         return Found(np.concatenate(self._is_hit), {key: self._hit[key] for key in touched}, touched)
 
 
-def rows_of(table: Path) -> Rows:
+def build_row_reader(table: Path) -> Rows:
     """What reads an instruction table, some rows at a time in memory. It raises BadInput as `tables.read`."""
     return lambda: stream_instructions(table)[1]
 
@@ -138,7 +138,7 @@ def count_hits(found: Mapping[str, Found], questions: int) -> dict[str, Any]:
     return {"in": rows, "out": rows, "rejects": {}, "questions": questions, "pools": pools}
 
 
-def hit_lines(name: str, ledger: Mapping[str, Any], pools: Sequence[str]) -> list[dict[str, Any]]:
+def format_hits(name: str, ledger: Mapping[str, Any], pools: Sequence[str]) -> list[dict[str, Any]]:
     """One line a measure of a set: of each pool the rows that are hit, of how many, and the questions."""
     own = {pool: ledger["pools"][pool] for pool in pools}
     return [
@@ -167,7 +167,7 @@ class SharedMost(NamedTuple):
     digest: str
 
 
-def longest_hits(name: str, pools: Sequence[str], contamination: Path) -> list[SharedMost]:
+def find_longest_hits(name: str, pools: Sequence[str], contamination: Path) -> list[SharedMost]:
     """The rows of some pools that share most with a set, each with its longest hit.
 
     Raises BadInput naming the table that is missing or not as it should be.
@@ -186,9 +186,9 @@ def longest_hits(name: str, pools: Sequence[str], contamination: Path) -> list[S
     ranks = {id: -rank for rank, id in best.values()}
     found = tables.read(table, CONTAMINATION, where=pl.col("id").is_in(list(ranks)))
     by_id = {hit["id"]: hit for hit in found.iter_rows(named=True)}
-    return [_shared_most(by_id[id], words) for id, words in ranks.items()]
+    return [_build_shared_most(by_id[id], words) for id, words in ranks.items()]
 
 
-def _shared_most(hit: Mapping[str, str], words: int) -> SharedMost:
+def _build_shared_most(hit: Mapping[str, str], words: int) -> SharedMost:
     digest = hashlib.sha256(hit["evaluation"].encode()).hexdigest()[:DIGITS]
     return SharedMost(hit["set"], hit["place"], hit["measure"], hit["pool"], hit["row"], words, digest=digest)

@@ -51,7 +51,7 @@ class Grams:
     def __init__(self, texts: Texts, n: int, words: int) -> None:
         self._texts, self._n = texts, n
         self._codes_V = np.random.default_rng(0).integers(1, 2**64, words + 1, np.uint64)
-        places, hashes = self._hashed(texts)
+        places, hashes = self._hash_ngrams(texts)
         order = np.argsort(hashes, kind="stable")
         places, hashes = places[order], hashes[order]
         del order
@@ -67,17 +67,17 @@ class Grams:
         leads = np.arange(1 << bits, dtype=np.uint64) << self._shift
         self._left = np.append(np.searchsorted(self._hashes, leads), len(self._hashes)).astype(np.uint32)
 
-    def _hashed(self, texts: Texts) -> tuple[np.ndarray, np.ndarray]:
+    def _hash_ngrams(self, texts: Texts) -> tuple[np.ndarray, np.ndarray]:
         """Where the n-grams of texts begin, those with NO_WORD left out, and their hashes."""
         size = max(0, len(texts.words_T) - self._n + 1)
         parts = [
-            self._hashed_part(texts.words_T[start : start + HASHED + self._n - 1], start)
+            self._hash_ngram_part(texts.words_T[start : start + HASHED + self._n - 1], start)
             for start in range(0, max(1, size), HASHED)
         ]
         places, hashes = zip(*parts, strict=True)
         return np.concatenate(places), np.concatenate(hashes)
 
-    def _hashed_part(self, words_T: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+    def _hash_ngram_part(self, words_T: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
         size = max(0, len(words_T) - self._n + 1)
         gaps = np.concatenate([[0], np.cumsum(words_T == NO_WORD)])
         places = np.flatnonzero(gaps[self._n : self._n + size] == gaps[:size])
@@ -92,7 +92,7 @@ class Grams:
 
         Gives arrays of RUN, at least one; all runs of a row are in the same.
         """
-        places, hashes = self._hashed(rows)
+        places, hashes = self._hash_ngrams(rows)
         lead = (hashes >> self._shift).astype(np.int64)
         left = self._left[lead].astype(np.int64)
         counts = self._left[lead + 1] - left

@@ -32,11 +32,11 @@ class Portion:
         self._first, self._below = first, max(lengths, default=0)
         self._numbers: dict[str, int] = {}
         self._short: dict[str, list[int]] = {}
-        texts = Texts(self._numbered(questions, MOST_GRAMS // max(1, len(lengths))))
+        texts = Texts(self._number_words(questions, MOST_GRAMS // max(1, len(lengths))))
         self._grams = {n: Grams(texts, n, len(self._numbers)) for n in lengths}
         self.stop = first + len(texts.starts_N)
 
-    def _numbered(self, questions: Iterator[Question], most: int) -> Iterator[list[int]]:
+    def _number_words(self, questions: Iterator[Question], most: int) -> Iterator[list[int]]:
         """Encode questions as numbers of words, at most `most` words; index short ones by their whole
         text.
         """

@@ -36,7 +36,7 @@ class QuestionFile:
 
 
 @contextmanager
-def on_disk(questions: Iterable[Question]) -> Iterator[QuestionFile]:
+def open_question_file(questions: Iterable[Question]) -> Iterator[QuestionFile]:
     """Have questions in a file in the folder for temporary files, TMPDIR, for this block.
 
     Raises UserError if the disk is full.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.contracts.hashed_ids import hashed
+from evobuild.contracts.hashed_ids import hash_columns
 from evobuild.contracts.shares import Lost
 from evobuild.core import tables
 from evobuild.core.json_files import read_json_file
@@ -105,7 +105,7 @@ def _balance(
     counts: Mapping[str, Any], rejects: pl.DataFrame, flow: Flow
 ) -> tuple[int, int, int, int, int | None, int | None, int]:
     """Give all of a Balance but its names."""
-    ids = [None if rows is None else _hashed(rows) for rows in flow[:2]]
+    ids = [None if rows is None else _hash_ids(rows) for rows in flow[:2]]
     came, out = (
         counted if own is None else own.height
         for own, counted in zip(ids, (counts["in"], counts["out"]), strict=True)
@@ -117,12 +117,12 @@ def _balance(
         return *figures, missing, None, None, wrong
     if not rejects.height and ids[0].equals(ids[1]):
         return *figures, missing, 0, 0, wrong
-    lost = _hashed(rejects.lazy())
+    lost = _hash_ids(rejects.lazy())
     gone = pl.concat([ids[1], lost])
     missing = ids[0].join(gone, on="id", how="anti").height
     twice = ids[1].join(lost, on="id", how="semi").height
     return *figures, missing, twice, gone.join(ids[0], on="id", how="anti").height, wrong
 
 
-def _hashed(rows: pl.LazyFrame) -> pl.DataFrame:
-    return tables.collect(Path("ids"), rows.select(id=hashed("id")))
+def _hash_ids(rows: pl.LazyFrame) -> pl.DataFrame:
+    return tables.collect(Path("ids"), rows.select(id=hash_columns("id")))

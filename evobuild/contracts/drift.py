@@ -40,7 +40,7 @@ _SCHEMA = pl.Schema(
 
 def drift_table(rows: Path, earlier: Path) -> pl.DataFrame:
     """The index of each column of which both have values. id: the column; chance: what it alone gives."""
-    now, before = _figures(rows), _figures(earlier)
+    now, before = _scan_compared_columns(rows), _scan_compared_columns(earlier)
     found = []
     for name in now.columns:
         if name not in before.columns or now[name].dtype != before[name].dtype:
@@ -53,7 +53,7 @@ def drift_table(rows: Path, earlier: Path) -> pl.DataFrame:
     return pl.DataFrame(found, _SCHEMA, orient="row")
 
 
-def no_drift() -> pl.DataFrame:
+def empty_drift_table() -> pl.DataFrame:
     """The table without an earlier version."""
     return _SCHEMA.to_frame()
 
@@ -82,7 +82,7 @@ def _bins(values: pl.Series, cuts: pl.Series) -> pl.Series:
     return pl.select(pl.when(values.is_not_null()).then(places)).to_series()
 
 
-def _figures(path: Path) -> pl.DataFrame:
+def _scan_compared_columns(path: Path) -> pl.DataFrame:
     """What of a data set is compared; texts as their lengths."""
     rows = tables.scan(path, INSTRUCTIONS)
     there = set(rows.collect_schema())

@@ -22,7 +22,7 @@ def is_file(against: str) -> bool:
     return against.endswith(".parquet")
 
 
-def md5_of(against: str) -> str:
+def find_dataset_md5(against: str) -> str:
     """Return the MD5 of the dataset at a revision, from its dvc.lock.
 
     Raises UserError if git or the revision is not there, or it had no data set.
@@ -62,7 +62,7 @@ def earlier_dataset(against: str) -> Iterator[Path]:
     if is_file(against):
         yield Path(against)
         return
-    md5 = read_lock()["revisions"].get(against) if LOCK.is_file() else md5_of(against)
+    md5 = read_lock()["revisions"].get(against) if LOCK.is_file() else find_dataset_md5(against)
     import dvc.api
     from dvc.exceptions import DvcException
 

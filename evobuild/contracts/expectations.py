@@ -47,7 +47,7 @@ class Table(NamedTuple):
     off: str = ""
 
 
-class Holder:
+class Validator:
     """Holds tables to their expectations. parameters: what entries reach by {"$PARAMETER": name}."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
@@ -62,7 +62,7 @@ class Holder:
         self._suite = great_expectations.ExpectationSuite
         self._sources = context.data_sources
 
-    def hold(self, table: Table, entries: Sequence[Entry]) -> TableOutcomes:
+    def validate(self, table: Table, entries: Sequence[Entry]) -> TableOutcomes:
         """Hold a table to its expectations; one that is switched off is left.
 
         Raises BadInput naming an entry that Great Expectations does not know or cannot evaluate.
@@ -80,7 +80,7 @@ class Holder:
             for columns, numbers in groups.items():
                 frame = rows.handed_over(columns, [entries[number].type for number in numbers])
                 for number, result in self._results(frame, [made[number] for number in numbers]):
-                    found[number] = _outcome(entries[number], result, rows)
+                    found[number] = _read_outcome(entries[number], result, rows)
                 if rows.height > MANY:
                     del frame, result
                     gc.collect()
@@ -168,12 +168,12 @@ class _Rows:
         return found.to_pandas()
 
 
-def _outcome(entry: Entry, given: Any, table: _Rows) -> Outcome:
+def _read_outcome(entry: Entry, given: Any, table: _Rows) -> Outcome:
     """Read one of its results."""
-    if trouble := _raised(given.exception_info):
+    if trouble := _format_exception(given.exception_info):
         raise BadInput(f"{entry.place}: cannot be evaluated: {trouble}")
     result = given.result
-    kwargs = {name: _plain(value) for name, value in given.expectation_config.kwargs.items()}
+    kwargs = {name: _to_plain(value) for name, value in given.expectation_config.kwargs.items()}
     kwargs.pop("batch_id", None)
     rows, unexpected, share, failing = table.height, None, None, list[str]()
     if "element_count" in result:
@@ -190,31 +190,31 @@ def _outcome(entry: Entry, given: Any, table: _Rows) -> Outcome:
         rows=rows,
         unexpected=unexpected,
         share=share,
-        observed=None if unexpected is not None else _plain(_observed(result)),
+        observed=None if unexpected is not None else _to_plain(_read_observed(result)),
         ids=failing,
         notes=entry.notes,
     )
 
 
-def _observed(result: Mapping[str, Any]) -> Any:
+def _read_observed(result: Mapping[str, Any]) -> Any:
     """What was found of a column or table as a whole."""
     found = result.get("observed_value")
     return result.get("partial_unexpected_list") if found is None else found
 
 
-def _raised(info: Mapping[str, Any] | None) -> str:
+def _format_exception(info: Mapping[str, Any] | None) -> str:
     """What Great Expectations raised, in a line; '' if nothing. It files that by metric, or once."""
     each = [info or {}, *(own for own in (info or {}).values() if isinstance(own, dict))]
     said = [str(own.get("exception_message")) for own in each if own.get("raised_exception")]
     return " ".join(said[0].split())[:300] if said else ""
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, dict):
-        return {str(name): _plain(own) for name, own in value.items()}
+        return {str(name): _to_plain(own) for name, own in value.items()}
     if isinstance(value, list | tuple | set):
-        return [_plain(own) for own in value]
+        return [_to_plain(own) for own in value]
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from evobuild.contracts.hashed_ids import hashed
+from evobuild.contracts.hashed_ids import hash_columns
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS
@@ -34,14 +34,14 @@ def exports_table(names: Iterable[str], folder: Path, dataset: Path, rejects: Pa
     records without a row id; repeated, strange: records whose id occurs twice, or is not in the dataset.
     The ids of OpenAI's format are in a separate file.
     """
-    known = _hashed(tables.read(dataset, INSTRUCTIONS, ["id"])["id"]).unique()
+    known = _hash_id_column(tables.read(dataset, INSTRUCTIONS, ["id"])["id"]).unique()
     unpaired = tables.read(rejects, REJECTS, ["id"]).height
     found = []
     for name in names:
         path = folder / (FORMATS[name].file if name in FORMATS else f"{DATASETS}/data/train.parquet")
         rows, ids = _records(path)
         if name in FORMATS and FORMATS[name].strict:
-            ids = _hashed(pl.Series(read_text(folder / IDS).splitlines(), dtype=pl.String))
+            ids = _hash_id_column(pl.Series(read_text(folder / IDS).splitlines(), dtype=pl.String))
         wanted = len(known) - (unpaired if name in FORMATS and FORMATS[name].llama_factory else 0)
         file, there = path.relative_to(folder).as_posix(), ids.unique()
         strange = len(there) - there.is_in(known.implode()).sum()
@@ -54,18 +54,18 @@ def _records(path: Path) -> tuple[int, pl.Series]:
     """How many records a file has, a line each, and the ids that they carry, hashed."""
     if path.suffix == ".parquet":
         ids = tables.read(path, INSTRUCTIONS, ["id"])["id"]
-        return len(ids), _hashed(ids)
+        return len(ids), _hash_id_column(ids)
     rows, found = 0, [pl.Series([], dtype=pl.UInt64)]
     try:
         with path.open("rb") as lines:
             while some := tuple(islice(lines, LINES)):
                 rows += sum(line.startswith(b"{") for line in some)
                 named = [each.decode() for line in some for each in _ID.findall(line)[:1]]
-                found.append(_hashed(pl.Series(named, dtype=pl.String)))
+                found.append(_hash_id_column(pl.Series(named, dtype=pl.String)))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
     return rows, pl.concat(found)
 
 
-def _hashed(ids: pl.Series) -> pl.Series:
-    return ids.to_frame("id").select(hashed("id")).to_series()
+def _hash_id_column(ids: pl.Series) -> pl.Series:
+    return ids.to_frame("id").select(hash_columns("id")).to_series()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 
-def hashed(*columns: str) -> pl.Expr:
+def hash_columns(*columns: str) -> pl.Expr:
     """A number of 64 bits for the ids in some columns together.
 
     The chance that an id collides with one of ten million others is about 10^-12.

@@ -12,7 +12,7 @@ from evobuild.text.language import detect_language
 _SCHEMA = pl.Schema({"id": pl.String(), "language": pl.String()})
 
 
-def languages_of(rows: pl.LazyFrame, count: int) -> pl.DataFrame:
+def detect_languages(rows: pl.LazyFrame, count: int) -> pl.DataFrame:
     """Detect the languages of `count` instructions of each pool; null if undetected.
 
     Rows are drawn by their ids, which are hashes: a row more moves one other at the most.

@@ -10,9 +10,9 @@ import polars as pl
 from evobuild.contracts import drift
 from evobuild.contracts.balance import BALANCED, Flow, balance_stages, balance_table
 from evobuild.contracts.expectations import Table
-from evobuild.contracts.languages import languages_of
+from evobuild.contracts.languages import detect_languages
 from evobuild.contracts.line_params import ValidateParams
-from evobuild.contracts.pool_tables import Sources, of_pools, pool_tables
+from evobuild.contracts.pool_tables import Sources, pool_tables, scan_pools
 from evobuild.contracts.shares import pool_shares, reject_shares
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
@@ -28,11 +28,13 @@ def line_tables(
 
     Raises BadInput naming a table that is not as it should be.
     """
-    languages = languages_of(of_pools(sources.rounds, params.round_names), params.contracts.language_rows)
+    languages = detect_languages(
+        scan_pools(sources.rounds, params.round_names), params.contracts.language_rows
+    )
     found = pool_tables(params, sources, languages)
     flows = _flows(params, sources)
     balances, lost = balance_stages(BALANCED, _names(params), sources.counts, sources.rejects, flows)
-    moved = drift.drift_table(sources.dataset, earlier) if earlier else drift.no_drift()
+    moved = drift.drift_table(sources.dataset, earlier) if earlier else drift.empty_drift_table()
     found += [
         Table("pools", _pools(params, sources).lazy()),
         Table("balance", balance_table(balances).lazy()),
@@ -67,22 +69,22 @@ def _names(params: ValidateParams) -> dict[str, list[str]]:
 
 def _flows(params: ValidateParams, sources: Sources) -> dict[str, Flow]:
     """What tables tell of the rows of each stage, by the stem of its files."""
-    rounds = {name: of_pools(sources.rounds, [name]) for name in params.round_names}
-    responses = {name: of_pools(sources.responses, [name]) for name in params.pools}
+    rounds = {name: scan_pools(sources.rounds, [name]) for name in params.round_names}
+    responses = {name: scan_pools(sources.responses, [name]) for name in params.pools}
     flows = {f"evolve-{name}": Flow(left=rounds[name]) for name in params.rounds}
     for name in params.pools:
-        ratings = of_pools(sources.measures / "ratings", [name], measure_of("rate").schema)
+        ratings = scan_pools(sources.measures / "ratings", [name], measure_of("rate").schema)
         flows[f"respond-{name}"] = Flow(rounds[name], responses[name], by_ids=True)
         flows[f"rate-{name}"] = Flow(rounds[name], ratings, by_ids=True)
     pools = list(params.pools)
     scores, distances = (
-        of_pools(sources.measures / measure.folder, pools, measure.schema)
+        scan_pools(sources.measures / measure.folder, pools, measure.schema)
         for measure in (measure_of("score"), measure_of("diversity"))
     )
     chosen = [rounds[name] for name in params.select.list_pools(params.pools)]
     for measure in all_measures():
         if measure.stage == DECLARED_STAGE and not params.measures[measure.name].rows:
-            values = of_pools(sources.measures / measure.folder, pools, measure.schema)
+            values = scan_pools(sources.measures / measure.folder, pools, measure.schema)
             flows[f"measure-{measure.name}"] = Flow(pl.concat(responses.values()), values, by_ids=True)
     return flows | {
         "score": Flow(pl.concat(responses.values()), scores, by_ids=True),
@@ -100,7 +102,7 @@ def _pools(params: ValidateParams, sources: Sources) -> pl.DataFrame:
 
     return pool_shares(
         params.pools,
-        heights(of_pools(sources.rounds, params.round_names), "pool"),
-        heights(of_pools(sources.responses, list(params.pools)), "pool"),
+        heights(scan_pools(sources.rounds, params.round_names), "pool"),
+        heights(scan_pools(sources.responses, list(params.pools)), "pool"),
         heights(tables.scan(sources.dataset, INSTRUCTIONS), "round"),
     )

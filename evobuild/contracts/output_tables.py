@@ -67,12 +67,12 @@ def _comparisons(sources: Sources, evaluations: pl.LazyFrame) -> pl.LazyFrame:
     rows = tables.scan(sources.comparisons, COMPARISONS)
     rows = rows.select("id", "benchmark", "item", "part", "a", "b", "verdict", "consistent")
     for side in ("a", "b"):
-        rows = rows.join(_answered(evaluations, side), on=[side, "benchmark", "item"], how="left")
+        rows = rows.join(_scan_answered(evaluations, side), on=[side, "benchmark", "item"], how="left")
     both = pl.col("a_answered") & pl.col("b_answered")
     rows = rows.with_columns(both_answered=both.fill_null(value=False), is_of_two=pl.col("a") != pl.col("b"))
     return rows.drop("a_answered", "b_answered")
 
 
-def _answered(evaluations: pl.LazyFrame, side: str) -> pl.LazyFrame:
+def _scan_answered(evaluations: pl.LazyFrame, side: str) -> pl.LazyFrame:
     keys = evaluations.select(pl.col("model").alias(side), "benchmark", "item").unique()
     return keys.with_columns(pl.lit(value=True).alias(f"{side}_answered"))

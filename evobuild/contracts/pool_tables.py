@@ -13,8 +13,8 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.contracts.expectations import Table
-from evobuild.contracts.hashed_ids import hashed
-from evobuild.contracts.languages import languages_of
+from evobuild.contracts.hashed_ids import hash_columns
+from evobuild.contracts.languages import detect_languages
 from evobuild.contracts.line_params import ValidateParams
 from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
@@ -47,11 +47,14 @@ class Sources(NamedTuple):
 def pool_tables(params: ValidateParams, sources: Sources, languages: pl.DataFrame) -> list[Table]:
     """Every table up to the data set. languages: of rows of rounds, by id."""
     every, pools = params.round_names, list(params.pools)
-    rounds, responses = of_pools(sources.rounds, every), of_pools(sources.responses, pools)
-    measured = [_measured(measure, params, sources, rounds, responses) for measure in all_measures()]
+    rounds, responses = scan_pools(sources.rounds, every), scan_pools(sources.responses, pools)
+    measured = [_scan_measure(measure, params, sources, rounds, responses) for measure in all_measures()]
     return [
         Table("rounds", _rounds(rounds, languages)),
-        Table("responses", _known(_flat(responses), "instruction_known", _keys(rounds, "id"), "id")),
+        Table(
+            "responses",
+            _add_is_known(_flatten(responses), "instruction_known", _hash_keys(rounds, "id"), "id"),
+        ),
         *measured,
         Table("contamination", _contamination(params, sources, responses)),
         _preferences(params, sources),
@@ -59,7 +62,7 @@ def pool_tables(params: ValidateParams, sources: Sources, languages: pl.DataFram
     ]
 
 
-def of_pools(folder: Path, names: Sequence[str], schema: pl.Schema = INSTRUCTIONS) -> pl.LazyFrame:
+def scan_pools(folder: Path, names: Sequence[str], schema: pl.Schema = INSTRUCTIONS) -> pl.LazyFrame:
     """The tables of some pools as one, not read yet, each row with its `pool`."""
     found = [
         tables.scan(folder / f"{name}.parquet", schema, list(schema)).with_columns(pool=pl.lit(name))
@@ -68,7 +71,7 @@ def of_pools(folder: Path, names: Sequence[str], schema: pl.Schema = INSTRUCTION
     return pl.concat(found) if found else schema.to_frame().lazy().with_columns(pool=pl.lit(""))
 
 
-def _flat(rows: pl.LazyFrame, **beside: pl.Expr) -> pl.LazyFrame:
+def _flatten(rows: pl.LazyFrame, **beside: pl.Expr) -> pl.LazyFrame:
     """An instruction table with its texts as lengths in characters, and its history as a number of turns.
 
     beside: more columns.
@@ -82,38 +85,42 @@ def _flat(rows: pl.LazyFrame, **beside: pl.Expr) -> pl.LazyFrame:
     )
 
 
-def _keys(rows: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
+def _hash_keys(rows: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
     """Return the distinct ids of a table, hashed."""
-    return rows.select(hashed(*columns).alias(_KEY)).unique()
+    return rows.select(hash_columns(*columns).alias(_KEY)).unique()
 
 
-def _known(rows: pl.LazyFrame, name: str, among: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
+def _add_is_known(rows: pl.LazyFrame, name: str, among: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
     """Add whether columns together are among keys that `_keys` gave."""
     there = among.with_columns(pl.lit(value=True).alias(name))
-    found = rows.with_columns(hashed(*columns).alias(_KEY)).join(there, on=_KEY, how="left").drop(_KEY)
+    found = rows.with_columns(hash_columns(*columns).alias(_KEY)).join(there, on=_KEY, how="left").drop(_KEY)
     return found.with_columns(pl.col(name).fill_null(value=False))
 
 
 def _rounds(rounds: pl.LazyFrame, languages: pl.DataFrame) -> pl.LazyFrame:
     """Each row with whether its parent and its seed row are there, and in which language drawn ones are."""
-    ids = _keys(rounds, "id")
-    rows = _known(_known(_flat(rounds), "parent_known", ids, "parent_id"), "seed_known", ids, "seed_id")
+    ids = _hash_keys(rounds, "id")
+    rows = _add_is_known(
+        _add_is_known(_flatten(rounds), "parent_known", ids, "parent_id"), "seed_known", ids, "seed_id"
+    )
     is_first = (pl.col("parent_id") == "") & (pl.col("seed_id") == pl.col("id"))
     rows = rows.with_columns(parent_known=pl.col("parent_known") | is_first)
     return rows.join(languages.lazy(), on="id", how="left")
 
 
-def _measured(
+def _scan_measure(
     measure: Measure, params: ValidateParams, sources: Sources, rounds: pl.LazyFrame, responses: pl.LazyFrame
 ) -> Table:
     """What a measure gave, by the names that its columns have elsewhere, and whether it is of a known row."""
-    rows = of_pools(sources.measures / measure.folder, list(params.pools), measure.schema)
+    rows = scan_pools(sources.measures / measure.folder, list(params.pools), measure.schema)
     lists = [name for name, kind in measure.schema.items() if isinstance(kind, pl.List)]
     counted = [pl.col(name).list.len().cast(pl.Int64).alias(name) for name in lists]
     among = responses if measure.stage in ("score", DECLARED_STAGE) else rounds
-    rows = _known(rows.with_columns(*counted).rename(measure.renamed), "row_known", _keys(among, "id"), "id")
+    rows = _add_is_known(
+        rows.with_columns(*counted).rename(measure.renamed), "row_known", _hash_keys(among, "id"), "id"
+    )
     if measure.stage == "diversity":
-        rows = _known(rows, "neighbour_known", _keys(rounds, "id"), "neighbour")
+        rows = _add_is_known(rows, "neighbour_known", _hash_keys(rounds, "id"), "neighbour")
         rows = rows.with_columns(is_own_neighbour=pl.col("neighbour") == pl.col("id"))
     return Table(measure.folder, rows, "" if params.is_measured(measure) else measure.switch)
 
@@ -126,17 +133,17 @@ def _contamination(params: ValidateParams, sources: Sources, responses: pl.LazyF
     ]
     length = pl.col("overlap").str.len_chars().cast(pl.Int64)
     rows = pl.concat(hits).select("id", "row", "pool", "set", "measure", overlap_characters=length)
-    return _known(rows, "row_known", _keys(responses, "id"), "row")
+    return _add_is_known(rows, "row_known", _hash_keys(responses, "id"), "row")
 
 
 def _preferences(params: ValidateParams, sources: Sources) -> Table:
     """The pairs of answers of the branches."""
     names = list(params.branches)
-    rows = of_pools(sources.preferences, names, PREFERENCES)
+    rows = scan_pools(sources.preferences, names, PREFERENCES)
     length = pl.col("rejected").str.len_chars().cast(pl.Int64)
     beside = {"is_other": pl.col("output") != pl.col("rejected"), "rejected_characters": length}
-    ids = _keys(of_pools(sources.rounds, names), "id")
-    known = _known(_flat(rows, **beside), "row_known", ids, "id")
+    ids = _hash_keys(scan_pools(sources.rounds, names), "id")
+    known = _add_is_known(_flatten(rows, **beside), "row_known", ids, "id")
     return Table("preferences", known, "" if params.branches else "branches")
 
 
@@ -147,12 +154,12 @@ def _dataset(params: ValidateParams, sources: Sources, responses: pl.LazyFrame) 
     lists = [name for name in measured_columns() if isinstance(schema[name], pl.List)]
     figures = {name: pl.col(name) for name in measured_columns()}
     figures |= {name: pl.col(name).list.len().cast(pl.Int64) for name in lists}
-    contents = whole.group_by(hashed("content_id").alias(_KEY)).agg(count=pl.len())
+    contents = whole.group_by(hash_columns("content_id").alias(_KEY)).agg(count=pl.len())
     # Read by itself, for Polars would keep all of a table in memory that it reads once and needs twice.
     repeated = tables.collect(sources.dataset, contents.filter(pl.col("count") > 1).select(_KEY)).lazy()
     hits = _contamination(params, sources, responses)
     lost = hits.filter(pl.col("measure").is_in(params.select.contamination))
-    rows = _known(_flat(whole, **figures), "is_repeated", repeated, "content_id")
-    rows = _known(rows, "answer_known", _keys(responses, "id", "content_id"), "id", "content_id")
-    rows = _known(rows, "is_contaminated", _keys(lost, "row"), "id")
-    return rows.join(languages_of(whole, params.contracts.language_rows).lazy(), on="id", how="left")
+    rows = _add_is_known(_flatten(whole, **figures), "is_repeated", repeated, "content_id")
+    rows = _add_is_known(rows, "answer_known", _hash_keys(responses, "id", "content_id"), "id", "content_id")
+    rows = _add_is_known(rows, "is_contaminated", _hash_keys(lost, "row"), "id")
+    return rows.join(detect_languages(whole, params.contracts.language_rows).lazy(), on="id", how="left")

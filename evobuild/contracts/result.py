@@ -91,7 +91,7 @@ class Validation(NamedTuple):
                     yield Failure(table.table, outcome)
 
 
-def validation_of(tables: list[TableOutcomes]) -> Validation:
+def combine_results(tables: list[TableOutcomes]) -> Validation:
     """Combine the results of some tables."""
     found = Validation(success=True, tables=tables)
     return found._replace(success=not any(found.failures("critical")))

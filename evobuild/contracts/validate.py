@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evobuild.contracts.expectations import Holder, Table
-from evobuild.contracts.result import Validation, validation_of, write_validation
+from evobuild.contracts.expectations import Table, Validator
+from evobuild.contracts.result import Validation, combine_results, write_validation
 from evobuild.contracts.suites import read_suites, refuse_strange_files
 from evobuild.core.errors import BadInput
 from evobuild.core.machine import repository_root
@@ -23,9 +23,9 @@ def validate_tables(given: Sequence[Table], suites: Path, parameters: Mapping[st
     refuse_strange_files(suites)
     columns = {table.name: table.rows.collect_schema().names() for table in given}
     entries = read_suites(suites, columns, parameters)
-    holder = Holder(parameters)
-    return validation_of(
-        [holder.hold(table, entries[table.name]) for table in given if table.name in entries]
+    holder = Validator(parameters)
+    return combine_results(
+        [holder.validate(table, entries[table.name]) for table in given if table.name in entries]
     )
 
 

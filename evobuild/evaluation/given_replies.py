@@ -16,7 +16,7 @@ from evobuild.core.errors import BadInput, UserError
 from evobuild.core.suggestions import suggest
 from evobuild.evaluation.benchmark import Benchmark, Item
 from evobuild.models.reasoning import with_answer_alone
-from evobuild.seeds.fields import Record, field_kind, json_kind, listed_fields
+from evobuild.seeds.fields import Record, field_kind, format_fields, json_kind
 from evobuild.seeds.records import read_records
 
 ID_FIELDS = ("id", "task_id", "unique_id", "key", "question_id", "example_id")
@@ -53,7 +53,7 @@ def _read_id(record: Record, ids: Sequence[str], place: str) -> str:
     found = next((record[name] for name in ids if record.get(name) is not None), None)
     if isinstance(found, str | int) and not isinstance(found, bool):
         return str(found)
-    found_instead = listed_fields(record) if found is None else json_kind(found)
+    found_instead = format_fields(record) if found is None else json_kind(found)
     raise BadInput(f"{place}: no id in {' or '.join(ids)}, but {found_instead}; expected that of an item")
 
 

@@ -23,7 +23,7 @@ SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 
 def alpaca_record(row: Instruction) -> Record:
     """Lay a row out as Alpaca does; history: pairs [user, assistant]."""
-    turns = [content for _, content in _after_system(row)]
+    turns = [content for _, content in _drop_system_turn(row)]
     return {
         "instruction": row.instruction,
         "input": row.input,
@@ -35,21 +35,21 @@ def alpaca_record(row: Instruction) -> Record:
 
 def sharegpt_record(row: Instruction) -> Record:
     """Lay a row out as ShareGPT does: a list of turns, see `sharegpt_turn`."""
-    return {"conversations": [sharegpt_turn(turn) for turn in answered_messages(row)]}
+    return {"conversations": [sharegpt_turn(turn) for turn in build_messages(row)]}
 
 
 def messages_record(row: Instruction) -> Record:
     """Lay a row out as OpenAI fine-tunes on it: messages of {role, content} and nothing else."""
-    return {"messages": [turn._asdict() for turn in answered_messages(row)]}
+    return {"messages": [turn._asdict() for turn in build_messages(row)]}
 
 
 def prompt_completion_record(row: Instruction) -> Record:
     """Lay a row out as TRL's conversational prompt and completion, each a list of messages."""
-    turns = [turn._asdict() for turn in answered_messages(row)]
+    turns = [turn._asdict() for turn in build_messages(row)]
     return {"prompt": turns[:-1], "completion": turns[-1:]}
 
 
-def answered_messages(row: Instruction) -> tuple[Message, ...]:
+def build_messages(row: Instruction) -> tuple[Message, ...]:
     """Give the messages of a row's conversation, its answer the last."""
     return (*chat_messages(row), Message("assistant", row.output))
 
@@ -61,11 +61,11 @@ def sharegpt_turn(turn: Message) -> dict[str, str]:
 
 def has_paired_turns(row: Instruction) -> bool:
     """Whether a history is one system turn or none, and then pairs of user and assistant."""
-    roles = [role for role, _ in _after_system(row)]
+    roles = [role for role, _ in _drop_system_turn(row)]
     return roles == ["user", "assistant"] * (len(roles) // 2)
 
 
-def _after_system(row: Instruction) -> Sequence[tuple[str, str]]:
+def _drop_system_turn(row: Instruction) -> Sequence[tuple[str, str]]:
     return row.history[1:] if row.history and row.history[0][0] == "system" else row.history
 
 

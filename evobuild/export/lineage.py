@@ -67,14 +67,14 @@ def write_lineage(
 
     parents: of each round, by name. Raises BadInput if a table is not as it should be.
     """
-    wanted = _wanted_ids(dataset, sources.rounds, parents, branches)
+    wanted = _find_ancestor_ids(dataset, sources.rounds, parents, branches)
     method = sources.method.read_text(encoding="utf-8") if sources.method.exists() else ""
     with ScratchFolder() as folder:
         parts: list[Path] = []
-        for name in (SEED_ROUND, *_parents_first(parents), *branches):
+        for name in (SEED_ROUND, *_order_rounds(parents), *branches):
             failed = folder / f"failed-{name}.parquet"
             _write_failed(failed, name, wanted[name], sources)
-            for part in _with_replies(name, wanted[name], sources, failed):
+            for part in _join_replies(name, wanted[name], sources, failed):
                 parts.append(folder / f"{len(parts):06}.parquet")
                 part.write_parquet(parts[-1], compression="lz4")
         _join(parts, path, method)
@@ -85,7 +85,7 @@ def _join(parts: list[Path], path: Path, method: str) -> None:
     write_stream(path, rows, CHUNK, {METHOD: method})
 
 
-def _parents_first(parents: Mapping[str, str]) -> list[str]:
+def _order_rounds(parents: Mapping[str, str]) -> list[str]:
     """Order rounds so that each comes after its parent."""
 
     def depth(name: str) -> int:
@@ -94,7 +94,7 @@ def _parents_first(parents: Mapping[str, str]) -> list[str]:
     return sorted(parents, key=depth)
 
 
-def _wanted_ids(
+def _find_ancestor_ids(
     dataset: Path, rounds: Path, parents: Mapping[str, str], branches: Collection[str]
 ) -> dict[str, pl.Series]:
     """The ids of the rows behind all exported ones, these included, by round."""
@@ -103,7 +103,7 @@ def _wanted_ids(
     for (name,), rows in selected.partition_by("round", as_dict=True).items():
         found[name].append(rows["id"])
     wanted: dict[str, pl.Series] = {}
-    for name in (*branches, *reversed(_parents_first(parents)), SEED_ROUND):
+    for name in (*branches, *reversed(_order_rounds(parents)), SEED_ROUND):
         table = rounds / f"{name}.parquet"
         rows = tables.read(table, INSTRUCTIONS, ("id", "parent_id"))
         if name not in branches:
@@ -116,7 +116,7 @@ def _wanted_ids(
     return wanted
 
 
-def _with_replies(name: str, ids: pl.Series, sources: Sources, failed: Path) -> Iterator[pl.DataFrame]:
+def _join_replies(name: str, ids: pl.Series, sources: Sources, failed: Path) -> Iterator[pl.DataFrame]:
     """The wanted rows of a round, in the order of ids, some at a time, each part as LINEAGE.
 
     failed: the table of `_write_failed`.
@@ -129,14 +129,14 @@ def _with_replies(name: str, ids: pl.Series, sources: Sources, failed: Path) -> 
         # Both tables are sorted by id, so only the range between the first and last id is read.
         between = pl.col("id").is_between(pl.lit(some[0]), pl.lit(some[-1]))
         own = tables.collect(table, rows.filter(between & pl.col("id").is_in(some.implode())))
-        written = _written(replies, between)
+        written = _read_replies(replies, between)
         joined = own.join(written, on="id", how="left", maintain_order="left")
         tried = tables.collect(failed, attempts.filter(between))
         joined = joined.join(tried, on="id", how="left", maintain_order="left")
         yield joined.select(*LINEAGE)
 
 
-def _written(path: Path, between: pl.Expr) -> pl.DataFrame:
+def _read_replies(path: Path, between: pl.Expr) -> pl.DataFrame:
     """Read replies by the id of the resulting row; {} for a round without an evolver."""
     if not path.exists():
         return pl.DataFrame(schema={"id": pl.String, **{_WRITTEN[name]: REPLIES[name] for name in _WRITTEN}})

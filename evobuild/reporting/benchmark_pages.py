@@ -75,7 +75,7 @@ def write_benchmark_pages(
     """
     models = list(params.evaluate.models)
     lines = evaluations.figure_lines(evaluations.read_figures(where.figures, models))
-    every = _found(where.evaluations, rejects, models)
+    every = _read_benchmarks(where.evaluations, rejects, models)
     compared = tables.read(where.comparisons, COMPARISONS)
     (folder / "benchmark.js").write_text(templates.source("benchmark.js"), encoding="utf-8")
     pages = folder / "benchmarks"
@@ -84,7 +84,7 @@ def write_benchmark_pages(
     asked |= evaluated_models(params.evaluate.models)
     simulated = [role for role, model in asked.items() if model.simulated]
     for found in every:
-        shown = _shown(found, params.random_seed)
+        shown = _choose_items(found, params.random_seed)
         own = compared.filter(
             pl.col("benchmark") == found.name, pl.col("a").is_in(models), pl.col("b").is_in(models)
         )
@@ -106,7 +106,7 @@ def write_benchmark_pages(
         (pages / f"{found.name}.html").write_text(page, encoding="utf-8")
 
 
-def _found(folder: Path, rejects: Path, models: Sequence[str]) -> list[Found]:
+def _read_benchmarks(folder: Path, rejects: Path, models: Sequence[str]) -> list[Found]:
     """Every benchmark with its items and scores; items in the order of the numbers in their ids."""
     scores: dict[str, dict[str, dict[str, float | None]]] = {}
     lost: dict[str, dict[str, dict[str, tuple[str, str, str]]]] = {}
@@ -126,17 +126,17 @@ def _found(folder: Path, rejects: Path, models: Sequence[str]) -> list[Found]:
         items |= {item for each in gone.values() for item in each}
         by_model = {model: own.get(model, {}) for model in there}
         lost_by_model = {model: gone.get(model, {}) for model in there}
-        found.append(Found(benchmark, there, sorted(items, key=_by_number), by_model, lost_by_model))
+        found.append(Found(benchmark, there, sorted(items, key=_sort_numerically), by_model, lost_by_model))
     return found
 
 
-def _by_number(item: str) -> tuple[list[tuple[int, str]], str]:
+def _sort_numerically(item: str) -> tuple[list[tuple[int, str]], str]:
     """Sort "test/9" before "test/10"."""
     pieces = re.findall(r"\d{1,18}|\D+", item[:200])
     return [(int(each), "") if each.isdecimal() else (-1, each) for each in pieces], item
 
 
-def _shown(found: Found, seed: int) -> Found:
+def _choose_items(found: Found, seed: int) -> Found:
     """The items that have a place on the page."""
     if len(found.items) <= MOST:
         return found

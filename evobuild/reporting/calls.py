@@ -66,7 +66,7 @@ class CallReader:
     def __init__(self, params: CallParams, where: Tables, ids: Iterable[str]) -> None:
         """Raises BadInput if a table is missing or not as it should be. ids: of the rows."""
         self._params, self._responses = params, where.responses
-        self._known = _known_plans(params, where.method)
+        self._known = _build_known_plans(params, where.method)
         self._template = response_template(params.respond.prompt)
         ours = pl.col("id").is_in(pl.Series(list(ids), dtype=pl.String).implode())
         evolved = [
@@ -118,7 +118,7 @@ class CallReader:
             yield Call("judge", str(self._params.models.judge), str(prompt_file(template)), prompt, "", kept)
 
 
-def _known_plans(params: CallParams, method: Path) -> prompts_sent.KnownPlans:
+def _build_known_plans(params: CallParams, method: Path) -> prompts_sent.KnownPlans:
     """How the operations ask that the strategy reads the texts of; no other prompt is rendered."""
     templates = strategies.strategy_templates(params.evolve)
     files = [method, *map(Path, strategies.method_files(params.evolve))]

@@ -62,7 +62,7 @@ KEYWORDS = 20
 """Keywords shown of an evolver, the commonest."""
 
 
-def failure_rates(points: Sequence[Mapping[str, Any]]) -> Markup:
+def plot_failure_rates(points: Sequence[Mapping[str, Any]]) -> Markup:
     """Draw failure rate and length of every candidate by step, a line through those that were chosen.
 
     points: rows of a CANDIDATES table; a failure rate may be null. Where a holdout was measured it
@@ -76,18 +76,18 @@ def failure_rates(points: Sequence[Mapping[str, Any]]) -> Markup:
         panels = figure.subplots(1, 2)
         labels = {"failure_rate": "failure rate λ", "words": "method length (words)"}
         for axes, (key, label) in zip(panels, labels.items(), strict=True):
-            axes.scatter(*_by_step(judged, key), s=18, c=MUTED, alpha=0.45)
-            _draw_line(axes, _by_step(chosen, key), ACCENT, "development")
+            axes.scatter(*_group_by_step(judged, key), s=18, c=MUTED, alpha=0.45)
+            _draw_line(axes, _group_by_step(chosen, key), ACCENT, "development")
             _frame(axes, label, "step")
             axes.xaxis.get_major_locator().set_params(integer=True)
         if held_out:
-            _draw_line(panels[0], _by_step(held_out, "holdout_rate"), SECOND, "holdout")
+            _draw_line(panels[0], _group_by_step(held_out, "holdout_rate"), SECOND, "holdout")
             panels[0].legend()
 
     return draw_svg(draw, (9.6, 2.6), "Failure rate and length of the evolving method by step")
 
 
-def _by_step(points: Sequence[Mapping[str, Any]], key: str) -> tuple[list[Any], list[Any]]:
+def _group_by_step(points: Sequence[Mapping[str, Any]], key: str) -> tuple[list[Any], list[Any]]:
     return [point["step"] for point in points], [point[key] for point in points]
 
 
@@ -95,7 +95,7 @@ def _draw_line(axes: Axes, places: tuple[list[Any], list[Any]], colour: str, lab
     axes.plot(*places, color=colour, marker="o", markersize=5, label=label)
 
 
-def levels(ratings: Mapping[str, pl.DataFrame]) -> Markup:
+def plot_levels(ratings: Mapping[str, pl.DataFrame]) -> Markup:
     """Draw the share of each difficulty level as one bar a pool, beside it its mean score and over how many.
 
     ratings: pool to its RATINGS table; levels and scores may be null.

@@ -43,7 +43,7 @@ class Drawn(NamedTuple):
     metrics: Mapping[str, str]
 
 
-def draw_rows(params: ReportParams, where: Tables) -> Drawn:
+def sample_rows(params: ReportParams, where: Tables) -> Drawn:
     """Draw rows of all pools. Raises BadInput if a table is missing or not as it should be."""
     pools = list(params.pools)
     sources = candidate_rows.Sources(where.rounds, where.responses, where.measures)
@@ -51,7 +51,7 @@ def draw_rows(params: ReportParams, where: Tables) -> Drawn:
     every = 0
     for batch in candidate_rows.candidate_batches(pools, sources):
         # The lowest of all are among the lowest so far.
-        found = [_drawn(pl.concat([*found, batch.drop("pool")]), params.random_seed)]
+        found = [_sample_points(pl.concat([*found, batch.drop("pool")]), params.random_seed)]
         every += batch.height
     (drawn,) = found
     chosen = pl.col("id").is_in(drawn["id"].implode())
@@ -71,7 +71,7 @@ def draw_rows(params: ReportParams, where: Tables) -> Drawn:
     return Drawn(table.drop(unknown), every, {WORDS: "length (words)"} | labels)
 
 
-def _drawn(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
+def _sample_points(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
     ids = draw_lowest(rows["id"], POINTS, seed, "points", by=str)
     return rows.filter(pl.col("id").is_in(pl.Series(ids, dtype=pl.String).implode()))
 
@@ -91,7 +91,7 @@ def chart_of_selected(drawn: Drawn, pools: Sequence[str]) -> Markup:
         name: overlaid_charts.Panel(*(rows.filter(kept=kept)[name] for kept in (True, False)))
         for name in ("language", "domain")
     }
-    return overlaid_charts.selected_over_others(panels) if rows.height else Markup()
+    return overlaid_charts.plot_selected_over_others(panels) if rows.height else Markup()
 
 
 def _values(rows: pl.DataFrame, name: str, kept: bool) -> pl.Series:

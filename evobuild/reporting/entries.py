@@ -12,7 +12,7 @@ from evobuild.core import tables
 from evobuild.core.evolution_tables import FAILURES
 from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND, Instruction, Turn, iterate_instructions
 from evobuild.core.measures import all_metrics
-from evobuild.reporting.outcomes import Loss, RowOutcome, Tables, row_outcomes
+from evobuild.reporting.outcomes import RejectRecord, RowOutcome, Tables, row_outcomes
 from evobuild.reporting.params import ReportParams
 
 
@@ -72,7 +72,7 @@ def count_roots(params: ReportParams, where: Tables) -> int:
     return sum(tables.height(path, INSTRUCTIONS, pl.col("parent_id") == "") for path in paths)
 
 
-def shown_roots(roots: pl.Series, where: Tables, most: int) -> pl.Series:
+def choose_roots(roots: pl.Series, where: Tables, most: int) -> pl.Series:
     """Some of the roots, in their order: those that selected rows descend from, then others, by id.
 
     Ids are hashes, so the first are as good as drawn.
@@ -125,7 +125,7 @@ def _row(row: Instruction, parent: int, outcome: RowOutcome) -> Entry:
 
 
 def _attempt(failure: dict[str, Any], parent: int, evolver: str) -> Entry:
-    loss = Loss("evolve", failure["reason"], failure["detail"], "")
+    loss = RejectRecord("evolve", failure["reason"], failure["detail"], "")
     outcome = RowOutcome(None, "", {}, None, False, (loss,))
     # The table's id tells no rounds apart that have the same parent.
     key = f"{failure['row']}-{failure['round']}-{failure['attempt']}"

@@ -117,14 +117,14 @@ def _ancestry(rows: Mapping[str, Instruction], key: str) -> list[str]:
     return line
 
 
-def lost_rows(params: ReportParams, where: outcomes.Tables) -> list[Lost]:
+def sample_rejects(params: ReportParams, where: outcomes.Tables) -> list[Lost]:
     """Take one row of each reason and kind of stage, in the order of the pipeline; at most LOST.
 
     Raises BadInput if a table is missing.
     """
     places = [("evolve", name, round_.parent) for name, round_ in params.rounds.items()]
     places += [(stage, pool, pool) for stage in ("respond", "rate") for pool in params.pools]
-    may_show = ~pl.col("id").is_in(_sharing_rows(params, where.contamination).implode())
+    may_show = ~pl.col("id").is_in(_find_contaminated_ids(params, where.contamination).implode())
     found: list[Lost] = []
     seen: set[tuple[str, str]] = set()
     for stage, name, origin in places:
@@ -143,7 +143,7 @@ def lost_rows(params: ReportParams, where: outcomes.Tables) -> list[Lost]:
     return found
 
 
-def _sharing_rows(params: ReportParams, contamination: Path) -> pl.Series:
+def _find_contaminated_ids(params: ReportParams, contamination: Path) -> pl.Series:
     """The ids of rows that share text with an evaluation set."""
     found = [
         tables.read(contamination / f"{name}.parquet", CONTAMINATION, ["row"])["row"]

@@ -29,7 +29,7 @@ from evobuild.core.metrics import DRY_RUN
 from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import templates
 from evobuild.reporting.calls import CallParams, CallReader, Pieces
-from evobuild.reporting.entries import Entry, metrics_explored, shown_roots, tree_entries, tree_roots
+from evobuild.reporting.entries import Entry, choose_roots, metrics_explored, tree_entries, tree_roots
 from evobuild.reporting.operation_names import OperationNames, read_operation_names
 from evobuild.reporting.outcomes import Tables
 from evobuild.reporting.params import ReportParams
@@ -38,7 +38,7 @@ from evobuild.scoring.params import measure_models
 from evobuild.text.words import count_words
 
 MOST = 100_000
-"""Rows at most; of more whole trees are taken, those of selected rows first (`shown_roots`)."""
+"""Rows at most; of more whole trees are taken, those of selected rows first (`choose_roots`)."""
 
 PART = 1_000
 """Entries of a part, and what its last tree has beyond."""
@@ -56,7 +56,7 @@ def write_explorer(folder: Path, params: CallParams, where: Tables, label: str =
     Raises BadInput if a table is missing or not as it should be.
     """
     roots = tree_roots(params, where)
-    shown = shown_roots(roots, where, most_trees(params))
+    shown = choose_roots(roots, where, most_trees(params))
     entries = list(tree_entries(params, where, shown))
     starts = _starts(entries)
     folder.mkdir()
@@ -142,7 +142,7 @@ def _index(
         "starts": starts,
         "names": names,
         "sets": sets,
-        "columns": columns | _measured_columns(entries) | _lengths(entries),
+        "columns": columns | _collect_measurements(entries) | _lengths(entries),
         "metrics": labels,
         "lengths": LENGTHS,
     }
@@ -158,7 +158,7 @@ def _lengths(entries: Sequence[Entry]) -> dict[str, list[int | None]]:
     }
 
 
-def _measured_columns(entries: Sequence[Entry]) -> dict[str, list[float | None]]:
+def _collect_measurements(entries: Sequence[Entry]) -> dict[str, list[float | None]]:
     """The values of each metric that any entry has."""
     found = {
         name: [short_number(entry.measures[place]) for entry in entries]

@@ -51,19 +51,19 @@ def count_failures(
 
     rounds, failures: folders with one table a round. rejects: with those of respond, one a pool.
     """
-    found = [_of_evolutions(name, rounds, failures) for name in names]
-    found += [_of_responses(name, rounds, rejects) for name in pools]
+    found = [_count_evolutions(name, rounds, failures) for name in names]
+    found += [_count_responses(name, rounds, rejects) for name in pools]
     return pl.concat([FAILURE_COUNTS.to_frame(), *found])
 
 
-def _of_evolutions(name: str, rounds: Path, failures: Path) -> pl.DataFrame:
+def _count_evolutions(name: str, rounds: Path, failures: Path) -> pl.DataFrame:
     failed = _scan(failures, name).select("row", _OPERATION, "domain", "reason").unique()
     # A parent that was kept is there too, as a failure, by the operation that failed.
     evolved = _scan(rounds, name).select(pl.col("parent_id").alias("row"), _OPERATION, "domain")
     return _count(name, "evolve", failed, pl.concat([evolved, failed.drop("reason")]).unique())
 
 
-def _of_responses(name: str, rounds: Path, rejects: Path) -> pl.DataFrame:
+def _count_responses(name: str, rounds: Path, rejects: Path) -> pl.DataFrame:
     tried = _scan(rounds, name).select("id", _OPERATION, "domain")
     failed = _scan(rejects, f"respond-{name}").select("id", "reason").join(tried, on="id")
     return _count(name, "respond", failed, tried)

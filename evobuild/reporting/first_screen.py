@@ -44,7 +44,7 @@ def count_rows(dataset: Path) -> pl.DataFrame:
     return tables.collect(dataset, rows.group_by("domain", "round").len().sort("domain", "round"))
 
 
-def made_by_pool(
+def count_by_pool(
     params: ReportParams, counts: Mapping[str, StageCounts], counted: pl.DataFrame
 ) -> list[Made]:
     """One line a pool, in the order of params. counted: of `count_rows`."""
@@ -73,7 +73,7 @@ def count_selected(counted: pl.DataFrame, pools: Sequence[str]) -> list[dict[str
     return [{"domain": domain, "pools": counts, "rows": sum(counts.values())} for domain, counts in lines]
 
 
-def shared_rows(params: ReportParams, where: Tables) -> dict[str, int] | None:
+def count_shared_rows(params: ReportParams, where: Tables) -> dict[str, int] | None:
     """Rows of the data set that share text with an evaluation set, by measure; None if there is no set."""
     sets = list(params.decontaminate.sets)
     if not sets:
@@ -94,7 +94,7 @@ def read_warnings(counts: Path) -> list[str]:
     return list(read_json(counts / "select.json").get("warnings", []))
 
 
-def hash_of_seeds(rounds: Path) -> str:
+def hash_seeds(rounds: Path) -> str:
     """The beginning of the SHA-256 of all seed rows, a line of JSON each in the order of their ids."""
     found = hashlib.sha256()
     for part in tables.batches(rounds / f"{SEED_ROUND}.parquet", INSTRUCTIONS, rows=ROWS_AT_ONCE):

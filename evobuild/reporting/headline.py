@@ -20,8 +20,8 @@ from evobuild.core.measures import measure_of
 from evobuild.core.metrics import read_metrics
 from evobuild.core.stages import LAST_OF_BRANCH, file_stem
 from evobuild.reporting.stage_counts import CountFolders, stage_usage
-from evobuild.reporting.summarize import DIGITS, rounded_mean
-from evobuild.reporting.training import held_out_losses, read_curve
+from evobuild.reporting.summarize import DIGITS, compute_rounded_mean
+from evobuild.reporting.training import find_held_out_losses, read_curve
 
 _CHOSEN = pl.Schema({**INSTRUCTIONS, "difficulty": pl.Float64(), "ic_ifd": pl.Float64()})
 
@@ -72,10 +72,10 @@ def headline_figures(
         "selected": chosen.height,
         "largest_pool": _share(pools.max(), chosen.height),
         "failures": _failure_share(sources.counts, names),
-        "contaminated": _contaminated(sources, names.sets),
-        "difficulty_seeds": rounded_mean(seeds["score"], DIGITS),
-        "difficulty": rounded_mean(chosen["difficulty"], DIGITS),
-        "ic_ifd": rounded_mean(chosen["ic_ifd"], DIGITS),
+        "contaminated": _count_contaminated(sources, names.sets),
+        "difficulty_seeds": compute_rounded_mean(seeds["score"], DIGITS),
+        "difficulty": compute_rounded_mean(chosen["difficulty"], DIGITS),
+        "ic_ifd": compute_rounded_mean(chosen["ic_ifd"], DIGITS),
         "method_failures": rate if rate is None else round(rate, DIGITS),
         **_losses(sources.curves / f"{names.base}.csv" if names.base else None),
         "tokens": sum(
@@ -106,7 +106,7 @@ def _share(part: Any, whole: int) -> float | None:
     return round(part / whole, DIGITS) if whole else None
 
 
-def _contaminated(sources: Sources, sets: Sequence[str]) -> int:
+def _count_contaminated(sources: Sources, sets: Sequence[str]) -> int:
     hit = [
         tables.read(sources.contamination / f"{name}.parquet", CONTAMINATION, ["row"])["row"] for name in sets
     ]
@@ -116,7 +116,7 @@ def _contaminated(sources: Sources, sets: Sequence[str]) -> int:
 
 def _losses(curve: Path | None) -> dict[str, float | None]:
     """The first and the last loss on held-out rows; null where none was measured."""
-    before, after = (held_out_losses(read_curve(curve)) if curve else None) or (None, None)
+    before, after = (find_held_out_losses(read_curve(curve)) if curve else None) or (None, None)
     return {
         "loss_before": None if before is None else round(before, DIGITS),
         "loss_after": None if after is None else round(after, DIGITS),

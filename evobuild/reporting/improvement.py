@@ -97,18 +97,18 @@ def read_improvement(folder: Path) -> Improvement | None:
 
 def _steps(candidates: Sequence[Row], cases: Sequence[Row]) -> list[Step]:
     steps: list[Step] = []
-    for number, own in _by_step(candidates).items():
+    for number, own in _group_by_step(candidates).items():
         before = steps[-1].in_use if steps else None
         chosen = next((each for each in own if each["chosen"]), before)
         assert chosen is not None, "the method of step 0 is chosen"
-        read = [each["verdicts"] for each in _by_step(cases).get(number, [])]
+        read = [each["verdicts"] for each in _group_by_step(cases).get(number, [])]
         verdicts = [each for each in read if NOT_JUDGED not in each]
         failed = count_reasons(reason for each in verdicts for reason in each if reason)
-        steps.append(Step(number, own, chosen, _changed_words(before, chosen), len(verdicts), failed))
+        steps.append(Step(number, own, chosen, _compare_methods(before, chosen), len(verdicts), failed))
     return steps
 
 
-def _by_step(rows: Sequence[Row]) -> dict[int, list[Row]]:
+def _group_by_step(rows: Sequence[Row]) -> dict[int, list[Row]]:
     """Rows by their step, steps in order."""
     found: dict[int, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row["step"]):
@@ -116,7 +116,7 @@ def _by_step(rows: Sequence[Row]) -> dict[int, list[Row]]:
     return found
 
 
-def _changed_words(before: Row | None, chosen: Row) -> WordDifferences:
+def _compare_methods(before: Row | None, chosen: Row) -> WordDifferences:
     """The method against the one before; empty if it stayed, or is the first."""
     if before is None or chosen is before:
         return []

@@ -59,7 +59,7 @@ def item_groups(
         own = scores.get(benchmark, {})
         sign, ends = (1 if more else -1), max(1, examples // 3)
         chosen = {
-            "differ most": _differing(own, examples, seed),
+            "differ most": _find_differing_items(own, examples, seed),
             "best": _extreme(own, -sign, ends, seed),
             "worst": _extreme(own, sign, ends, seed),
         }
@@ -85,7 +85,7 @@ def _scores(folder: Path, models: Sequence[str]) -> dict[str, dict[str, dict[str
     return found
 
 
-def _differing(scores: Mapping[str, Mapping[str, float]], count: int, seed: int) -> list[Chosen]:
+def _find_differing_items(scores: Mapping[str, Mapping[str, float]], count: int, seed: int) -> list[Chosen]:
     """The items on which two models differ most, each with the two that do."""
     widest: list[tuple[float, str, dict[str, float]]] = []
     for item, own in scores.items():

@@ -47,7 +47,7 @@ class Tables(NamedTuple):
     method: Path = Path("data/method.txt")
 
 
-class Loss(NamedTuple):
+class RejectRecord(NamedTuple):
     """Where a row was lost, and why. stage: of training with its base, "finetune@toy"."""
 
     stage: str
@@ -83,7 +83,7 @@ class RowOutcome(NamedTuple):
     measured: Mapping[str, Any]
     overlaps: tuple[Overlap, ...] | None
     selected: bool
-    losses: tuple[Loss, ...]
+    losses: tuple[RejectRecord, ...]
     reasoning: str = ""
 
     @property
@@ -96,12 +96,12 @@ class RowOutcome(NamedTuple):
         """What was measured of it as text, a line a measure: ("rated", "hard, difficulty 70 of 100")."""
         for measure in all_measures():
             own = [column for column in measure.columns if self.measured.get(column.name) is not None]
-            values = [say_value(column.name, self.measured[column.name]) for column in own]
+            values = [format_value(column.name, self.measured[column.name]) for column in own]
             if own:
                 yield measure.said, ", ".join(values)
 
 
-def say_value(column: str, value: Any) -> str:
+def format_value(column: str, value: Any) -> str:
     """A measured value as text. Instance: ("difficulty", 70.0) -> "difficulty 70 of 100"."""
     if isinstance(value, list | tuple):
         value = ", ".join(map(str, value)) or "none"
@@ -141,7 +141,7 @@ def row_outcomes(
 
     columns = ("output", "responder", "reasoning")
     answers = {key: rest for key, *rest in pools(where.responses, INSTRUCTIONS, *columns)}
-    measured = _measured(where, pools)
+    measured = _scan_measurements(where, pools)
     overlaps = _overlaps(params, where, some)
     losses = _losses(params, where, some)
     selected = {key for (key,) in some(where.dataset, INSTRUCTIONS, "id")}
@@ -157,7 +157,7 @@ def row_outcomes(
     return found
 
 
-def _measured(where: Tables, pools: Callable[..., _Rows]) -> dict[str, dict[str, Any]]:
+def _scan_measurements(where: Tables, pools: Callable[..., _Rows]) -> dict[str, dict[str, Any]]:
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for measure in all_measures():
         names = measure.renamed
@@ -175,8 +175,8 @@ def _overlaps(params: ReportParams, where: Tables, some: Callable[..., _Rows]) -
     return found
 
 
-def _losses(params: ReportParams, where: Tables, some: Callable[..., _Rows]) -> dict[str, list[Loss]]:
-    found: defaultdict[str, list[Loss]] = defaultdict(list)
+def _losses(params: ReportParams, where: Tables, some: Callable[..., _Rows]) -> dict[str, list[RejectRecord]]:
+    found: defaultdict[str, list[RejectRecord]] = defaultdict(list)
     stems = [*pool_stems(params.pools), "select"]
     files = {where.rejects / f"{stem}.parquet": stem.partition("-")[0] for stem in stems}
     # A row that one base cannot learn from another may.
@@ -186,5 +186,5 @@ def _losses(params: ReportParams, where: Tables, some: Callable[..., _Rows]) -> 
     for file, stage in files.items():
         for key, *why in some(file, REJECTS, *REJECTS):
             if not (found[key] and why[0] == NOT_ANSWERED):
-                found[key].append(Loss(stage, *why))
+                found[key].append(RejectRecord(stage, *why))
     return found

@@ -31,7 +31,7 @@ class Panel(NamedTuple):
     others: pl.Series
 
 
-def selected_over_others(panels: Mapping[str, Panel]) -> Markup:
+def plot_selected_over_others(panels: Mapping[str, Panel]) -> Markup:
     """Draw a panel each: numbers as histograms on one scale, names as bars."""
 
     def draw(figure: Figure) -> None:

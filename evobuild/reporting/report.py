@@ -117,7 +117,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         operation_name=operation_names.read_operation_names(params.evolve, where.optimization).name,
         trees=entries.count_roots(params, where),
         most_trees=explorer.most_trees(params),
-        lost=examples.lost_rows(params, where),
+        lost=examples.sample_rejects(params, where),
         selected_pools=selected_pools,
         trained=trained,
         curve_chart=charts.training(curves, read_label(sources.label)) if curves else "",
@@ -135,12 +135,12 @@ def _first_screen(
     where, label = sources.rows, read_label(sources.label)
     counted = first_screen.count_rows(where.dataset)
     contracts = validation.read_results(sources.validation)
-    made = first_screen.made_by_pool(params, found, counted)
+    made = first_screen.count_by_pool(params, found, counted)
     facts = verdict.Facts(
         label=label,
         counts=found,
         selected={each.pool: each.selected for each in made if each.chosen_from},
-        shared=first_screen.shared_rows(params, where),
+        shared=first_screen.count_shared_rows(params, where),
         warnings=first_screen.read_warnings(sources.counts),
         difficulty={
             each["pool"]: each["difficulty"] for each in told["means"] if each["pool"] not in params.branches
@@ -157,7 +157,7 @@ def _first_screen(
         "made": made,
         "selected": first_screen.count_selected(counted, list(facts.selected)),
         "exports": first_screen.export_links(params.export.formats),
-        "seeds_hash": first_screen.hash_of_seeds(where.rounds),
+        "seeds_hash": first_screen.hash_seeds(where.rounds),
         "stages": first_screen.stage_order(params),
         "verdict": verdict.find_verdict(params, facts),
         **validation.report_section(contracts),
@@ -177,7 +177,7 @@ def _bases(params: ReportParams) -> dict[str, Weights]:
 
 def _usage(params: ReportParams, sources: Sources) -> list[dict[str, Any]]:
     """What stages asked of models."""
-    asking = stage_counts.asking_stages(_names(params))
+    asking = stage_counts.list_calling_stages(_names(params))
     return list(stage_counts.stage_usage(sources.count_folders, asking))
 
 
@@ -229,7 +229,7 @@ def _evolution(sources: Sources, found: Mapping[str, StageCounts]) -> dict[str, 
     known = [(stage, reason) for stage in ("evolve", "respond") for reason in reasons_of(stage)]
     return {
         "method": method,
-        "method_chart": charts.failure_rates(method.candidates) if method else "",
+        "method_chart": charts.plot_failure_rates(method.candidates) if method else "",
         "meanings": reason_meanings(),
         "failures": failures,
         "never": [each for each in known if each not in seen],
@@ -267,7 +267,7 @@ def _choice(params: ReportParams, sources: Sources) -> dict[str, Any]:
         metric: found.table.select("words", "kept", value=ranks.metric_values(found.table, metric, 0))
         for metric in drawn
     }
-    rows = chosen_rows.draw_rows(params, where)
+    rows = chosen_rows.sample_rows(params, where)
     return {
         "comparison": found,
         "length_chart": charts.lengths(panels) if panels else "",
@@ -284,14 +284,14 @@ def _contamination(params: ReportParams, sources: Sources) -> dict[str, Any]:
         "overlaps": [
             line
             for name in sets
-            for line in hits.hit_lines(
+            for line in hits.format_hits(
                 name,
                 stage_counts.read_json(sources.counts / f"decontaminate-{name}.json", "questions", "pools"),
                 pools,
             )
         ],
         "shared": [
-            hit for name in sets for hit in hits.longest_hits(name, pools, sources.rows.contamination)
+            hit for name in sets for hit in hits.find_longest_hits(name, pools, sources.rows.contamination)
         ],
     }
 
@@ -314,7 +314,7 @@ def _worth(params: ReportParams, where: outcomes.Tables, found: Mapping[str, Sta
         | {name: _mean(scores[pool][name]) for name in measures}
         for pool in params.pools
     ]
-    levels = charts.levels(ratings) if "level" in params.rate.measures else ""
+    levels = charts.plot_levels(ratings) if "level" in params.rate.measures else ""
     filled = {pool: rows for pool, rows in scores.items() if rows.height}
     drawn = charts.histograms(filled) if filled and params.models.scorer else ""
     return {"level_chart": levels, "score_chart": drawn, "means": means}

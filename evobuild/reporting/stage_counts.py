@@ -87,7 +87,7 @@ class Names(NamedTuple):
     evaluated: Iterable[str]
 
 
-def asking_stages(names: Names) -> list[tuple[str, str]]:
+def list_calling_stages(names: Names) -> list[tuple[str, str]]:
     """Stages that ask chat models, in the order of the pipeline, each with its round, pool, … or ''."""
     kinds = ("rounds", "branches", "pools", "measures", "evaluate.models")
     entries = {kind: list(own) for kind, own in zip(kinds, names, strict=True)} | {"": [""]}

@@ -32,10 +32,15 @@ def row_counts(
     ledgers |= {name: _ledger(counts, file_stem(LAST_OF_BRANCH, name)) for name in branches}
     kept = {name: ledger["out"] for name, ledger in ledgers.items()}
     kept["r0"] -= ledgers["r0"]["held_out"]
-    rejected = {"seed": _lost(ledgers["r0"]), "evolve": sum(_lost(ledgers[name]) for name in rounds)}
+    rejected = {
+        "seed": _count_rejects(ledgers["r0"]),
+        "evolve": sum(_count_rejects(ledgers[name]) for name in rounds),
+    }
     for run in pool_runs(pools):
         stage = stage_address(run.stage, run.name) if run.stage == DECLARED_STAGE else run.stage
-        rejected[stage] = rejected.get(stage, 0) + _lost(_pool_counts(counts, run.stage, run.pool, run.name))
+        rejected[stage] = rejected.get(stage, 0) + _count_rejects(
+            _pool_counts(counts, run.stage, run.pool, run.name)
+        )
     return {"rows": kept | {"selected": selected["out"]}, "rejected": rejected}
 
 
@@ -49,7 +54,7 @@ def _pool_counts(counts: Path, stage: str, pool: str, name: str = "") -> dict[st
     return content
 
 
-def _lost(ledger: dict[str, Any]) -> int:
+def _count_rejects(ledger: dict[str, Any]) -> int:
     return sum(ledger["rejects"].values())
 
 
@@ -79,7 +84,7 @@ def _means(measures: Path, pools: Sequence[str]) -> dict[str, Any]:
         for name, metric in all_metrics().items():
             if metric.column in measure.renamed.values():
                 own = {
-                    pool: rounded_mean(_values(measures, measure, pool, metric.expression), DIGITS)
+                    pool: compute_rounded_mean(_values(measures, measure, pool, metric.expression), DIGITS)
                     for pool in pools
                 }
                 mean |= {name: own} if any(each is not None for each in own.values()) else {}
@@ -110,7 +115,7 @@ def score_histogram(measures: Path, pools: Sequence[str]) -> list[dict[str, obje
     return histogram
 
 
-def contaminated(counts: Path, sets: Sequence[str], pools: Sequence[str]) -> dict[str, Any]:
+def count_contaminated(counts: Path, sets: Sequence[str], pools: Sequence[str]) -> dict[str, Any]:
     """Rows that share text with a set, and their share: {"rows": {set: {measure: {pool: 2}}}, "share": …}."""
     rows: dict[str, Any] = {}
     share: dict[str, Any] = {}
@@ -140,7 +145,7 @@ def _values(measures: Path, measure: Measure, pool: str, of: pl.Expr) -> pl.Seri
     return read_values(measures / measure.folder, pool, measure, of)
 
 
-def rounded_mean(values: pl.Series, digits: int) -> float | None:
+def compute_rounded_mean(values: pl.Series, digits: int) -> float | None:
     """The mean of what is not null, rounded; None if all is."""
     mean = values.mean()
     return round(mean, digits) if isinstance(mean, float) else None

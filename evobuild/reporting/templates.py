@@ -43,7 +43,7 @@ def _environment() -> jinja2.Environment:
         finalize=_visible,
     )
     environment.filters["figure"] = _figure
-    environment.filters["signed"] = _signed
+    environment.filters["signed"] = _format_signed
     environment.filters["clip"] = _clip
     return environment
 
@@ -57,7 +57,7 @@ def _figure(value: float | None, digits: int = 0) -> str:
     return "–" if value is None or value != value else f"{value:,.{digits}f}"
 
 
-def _signed(value: float, digits: int) -> str:
+def _format_signed(value: float, digits: int) -> str:
     return f"{value:+,.{digits}f}".replace("-", "−")
 
 

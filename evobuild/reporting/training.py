@@ -27,7 +27,7 @@ class TrainedBase(NamedTuple):
     @property
     def held_out_losses(self) -> tuple[float, float] | None:
         """The loss on held-out rows before and after training; None where it was not measured."""
-        return held_out_losses(self.curve)
+        return find_held_out_losses(self.curve)
 
 
 def read_trained_bases(params: ReportParams, curves: Path) -> dict[str, TrainedBase]:
@@ -40,15 +40,19 @@ def read_trained_bases(params: ReportParams, curves: Path) -> dict[str, TrainedB
 
 def read_curve(path: Path) -> list[Point]:
     """Read a training curve. Raises BadInput naming the file if it is malformed."""
-    columns: dict[str, Callable[[str], Any]] = {"step": float, "loss": _measured, "held_out_loss": _measured}
+    columns: dict[str, Callable[[str], Any]] = {
+        "step": float,
+        "loss": _parse_loss,
+        "held_out_loss": _parse_loss,
+    }
     return read_csv(path, columns, optional=("held_out_loss",))
 
 
-def held_out_losses(curve: Iterable[Point]) -> tuple[float, float] | None:
+def find_held_out_losses(curve: Iterable[Point]) -> tuple[float, float] | None:
     """Find the first and the last loss on held-out rows in a curve."""
     losses = [loss for point in curve if (loss := point.get("held_out_loss")) is not None]
     return (losses[0], losses[-1]) if losses else None
 
 
-def _measured(text: str) -> float | None:
+def _parse_loss(text: str) -> float | None:
     return float(text) if text else None

@@ -66,7 +66,7 @@ def read_results(folder: Path, names: Iterable[str] = RESULTS) -> list[Validatio
     return [read_validation(folder / name) for name in names]
 
 
-def shown_parts(found: Sequence[Validation]) -> list[Part]:
+def order_parts(found: Sequence[Validation]) -> list[Part]:
     """Lay tables out, those with failures first, then as they come."""
     parts = [_part(table) for each in found for table in each.tables]
     return sorted(parts, key=lambda part: (-part.count("failed"), -part.count("warning")))
@@ -79,7 +79,7 @@ def validation_page(found: Sequence[Validation], label: str, beside: str | None 
     """
     return templates.render_page(
         "validation.html.jinja",
-        parts=shown_parts(found),
+        parts=order_parts(found),
         verdict=contract_findings(found),
         success=all(each.success for each in found),
         label=label,
@@ -90,7 +90,7 @@ def validation_page(found: Sequence[Validation], label: str, beside: str | None 
 
 def report_section(found: Sequence[Validation]) -> dict[str, Any]:
     """What the report says of expectations: how many there are, and tables that do not meet all of theirs."""
-    parts = shown_parts(found)
+    parts = order_parts(found)
     missed = [part for part in parts if part.count("failed", "warning", "info")]
     return {"held": sum(len(part.lines) for part in parts), "contracts": missed}
 
@@ -109,14 +109,14 @@ def _part(table: TableOutcomes) -> Part:
 
 def _line(outcome: Outcome) -> Line:
     wanted = describe_expectation(outcome.type, outcome.kwargs)
-    return Line(_state(outcome), outcome.type, wanted, _found(outcome), outcome.ids, outcome.notes)
+    return Line(_state(outcome), outcome.type, wanted, _format_found(outcome), outcome.ids, outcome.notes)
 
 
 def _state(outcome: Outcome) -> State:
     return "passed" if outcome.success else UNMET[outcome.severity]
 
 
-def _found(outcome: Outcome) -> str:
+def _format_found(outcome: Outcome) -> str:
     if outcome.unexpected is None:
         return "" if outcome.observed is None else format_value(outcome.observed)
     if not outcome.unexpected:

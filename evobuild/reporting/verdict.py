@@ -80,7 +80,7 @@ def find_verdict(params: ReportParams, facts: Facts) -> list[Finding]:
         *_losses(params, facts.counts),
         *_difficulty(facts.difficulty),
         *_method(facts.method),
-        *_training(params.evaluate.models, facts),
+        *_find_training(params.evaluate.models, facts),
     ]
     return sorted(found, key=lambda finding: STATES.index(finding.state))
 
@@ -206,18 +206,18 @@ def _method(method: Improvement | None) -> Iterator[Finding]:
         yield Finding("look", "method", f"{said}optimize.steps.")
 
 
-def _training(models: Mapping[str, ChatModel], facts: Facts) -> Iterator[Finding]:
+def _find_training(models: Mapping[str, ChatModel], facts: Facts) -> Iterator[Finding]:
     for tuned, model in models.items():
         base = next((name for name, own in models.items() if own.name == _base_of(model)), None)
         if base is not None:
-            yield from _tuned(tuned, base, facts)
+            yield from _compare_tuned(tuned, base, facts)
 
 
 def _base_of(model: ChatModel) -> str | None:
     return BASES + model.name.removeprefix(TUNED) if model.name.startswith(TUNED) else None
 
 
-def _tuned(tuned: str, base: str, facts: Facts) -> Iterator[Finding]:
+def _compare_tuned(tuned: str, base: str, facts: Facts) -> Iterator[Finding]:
     """Compare the main metrics of a tuned model and its base; apart is what chance does not explain."""
     better: list[str] = []
     worse: list[str] = []

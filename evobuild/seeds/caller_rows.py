@@ -22,7 +22,7 @@ from evobuild.core.instructions import (
     iterate_instructions,
     row_id,
 )
-from evobuild.seeds.fields import json_kind, listed_fields
+from evobuild.seeds.fields import format_fields, json_kind
 
 Rows = pl.DataFrame | Iterable[str | Mapping[str, Any]]
 """A DataFrame, or texts and mappings."""
@@ -49,14 +49,14 @@ def read_caller_rows(rows: Rows) -> CallerRows:
     """
     given = rows if isinstance(rows, pl.DataFrame) else _frame(list_rows(rows))
     if given.height and "instruction" not in given.columns:
-        raise BadInput(f"rows: 'instruction' is missing; the columns are {listed_fields(given.columns)}")
+        raise BadInput(f"rows: 'instruction' is missing; the columns are {format_fields(given.columns)}")
     own = pl.DataFrame({name: _column(given, name, kind) for name, kind in INSTRUCTIONS.items()})
     missing = own.select(pl.arg_where(pl.col("instruction").is_null())).to_series()
     if missing.len():
         raise BadInput(f"rows[{missing[0]}]: 'instruction' is missing; expected text")
     defaults = {name: _DEFAULTS.get(name, "") for name in INSTRUCTIONS}
     filled = own.with_columns(pl.col(name).fill_null(default) for name, default in defaults.items())
-    table = tables.frame(INSTRUCTIONS, _with_ids(iterate_instructions(filled)))
+    table = tables.frame(INSTRUCTIONS, _add_ids(iterate_instructions(filled)))
     if twice := table.filter(pl.col("id").is_duplicated())["id"].to_list():
         raise BadInput(f"rows: the id {twice[0]!r:.60} is there twice; expected another for each row")
     others = given.select(name for name in given.columns if name not in INSTRUCTIONS)
@@ -100,7 +100,7 @@ def _column(given: pl.DataFrame, name: str, kind: Any) -> pl.Series:
     raise BadInput(f"rows: '{name}' has values such as {first[0]!r:.80}; expected {expected}")
 
 
-def _with_ids(rows: Iterable[Instruction]) -> Iterator[Instruction]:
+def _add_ids(rows: Iterable[Instruction]) -> Iterator[Instruction]:
     """Give rows the ids that they lack."""
     copies: Counter[str] = Counter()
     for row in rows:

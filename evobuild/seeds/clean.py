@@ -40,7 +40,7 @@ Sifted = tuple[SourceRow, Unfit | None]
 
 
 @contextmanager
-def cleaned_rows(
+def clean_source_rows(
     sources: Iterable[Sifted], domain: str | None = None, deduplicate: bool = True
 ) -> Iterator[CleanedRows]:
     """Give each source row as a row of r0, without blank space around its texts; they go with the block.
@@ -132,12 +132,12 @@ class CleanedRows:
             yield rows["id"].scatter(others, pl.Series(ids, dtype=pl.String))
 
 
-def kept_rows(rows: pl.DataFrame) -> pl.DataFrame:
+def select_kept_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Those of CLEANED rows that are kept, as an instruction table."""
     return rows.filter(pl.col("reason").is_null()).select(INSTRUCTIONS.names())
 
 
-def lost_rows(rows: pl.DataFrame) -> pl.DataFrame:
+def select_rejected_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Those of CLEANED rows that are lost, as rejects."""
     return rows.filter(pl.col("reason").is_not_null()).select("id", "reason", "detail", reply=pl.lit(""))
 

@@ -63,15 +63,15 @@ _KNOWN = {name for each in SPELLINGS for name in (each.instruction, *each.inputs
 
 def name_fields(fields: Iterable[str], columns: Columns) -> dict[str, str]:
     """Say what the known ones of some fields are called: {"response": "Response"}, by the known name."""
-    return _named(tuple(fields), tuple(columns.items()))
+    return _map_names(tuple(fields), tuple(columns.items()))
 
 
 @lru_cache(maxsize=64)
-def _named(fields: tuple[str, ...], columns: tuple[tuple[ColumnRole, str], ...]) -> dict[str, str]:
+def _map_names(fields: tuple[str, ...], columns: tuple[tuple[ColumnRole, str], ...]) -> dict[str, str]:
     found: dict[str, str] = {role: column for role, column in columns if column in fields}
     spoken = {column for _, column in columns}
     taken: set[str] = {role for role, _ in columns}
-    for spelled in (lambda name: name, _folded):
+    for spelled in (lambda name: name, _fold_name):
         for field in fields:
             known = spelled(field)
             if known in _KNOWN and known not in taken and field not in spoken:
@@ -81,7 +81,7 @@ def _named(fields: tuple[str, ...], columns: tuple[tuple[ColumnRole, str], ...])
     return found
 
 
-def _folded(name: str) -> str:
+def _fold_name(name: str) -> str:
     return re.sub(r"[\s-]+", "_", name.strip().casefold())
 
 
@@ -128,7 +128,7 @@ def propose_columns(records: Sequence[Record], mapping: Mapping[str, str]) -> di
     return found
 
 
-def is_telling(columns: Columns) -> bool:
+def has_known_names(columns: Columns) -> bool:
     """Whether the names of guessed columns say what they are, so that the guess may be taken for true."""
     return "conversations" in columns or all(
         find_by_name([columns[role]], role) for role in CANDIDATES if role in columns
@@ -142,10 +142,10 @@ def columns_option(columns: Columns) -> str:
 
 def columns_text(columns: Columns) -> str:
     """Write columns as one line of YAML, which an option of `dvc exp run` takes, too."""
-    return "{" + ", ".join(f"{role}: {_quoted(name)}" for role, name in columns.items()) + "}"
+    return "{" + ", ".join(f"{role}: {_quote_name(name)}" for role, name in columns.items()) + "}"
 
 
-def _quoted(name: str) -> str:
+def _quote_name(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) else compact_json(name, "a column")
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from evobuild.core.errors import BadInput
 from evobuild.core.json_files import compact_json
 from evobuild.core.suggestions import unknown_name
-from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
+from evobuild.seeds.fields import Record, format_fields, json_kind, text_field
 
 Turns = tuple[tuple[str, str], ...]  # (role, content), role being system, user or assistant
 
@@ -52,10 +52,10 @@ def read_exchanges(record: Record, field: str, place: str) -> Iterator[Exchange]
     """Return one exchange per user turn; without a user turn, one exchange without instruction."""
     turns = _turns(record, field, place)
     first = next((index for index, turn in enumerate(turns) if turn.role != "system"), len(turns))
-    start = opening_turn(record, [turn.content for turn in turns[:first]], place)
+    start = join_opening_turns(record, [turn.content for turn in turns[:first]], place)
     told = tuple((turn.role, turn.content) for turn in turns)
     asked = [index for index, turn in enumerate(turns) if turn.asks]
-    chosen = _chosen(record, place)
+    chosen = _find_chosen_reply(record, place)
     if not asked:
         yield Exchange(start + told[first:], "", chosen or "")
     for index in asked:
@@ -68,11 +68,11 @@ def _turns(record: Record, field: str, place: str) -> list[Turn]:
     said = record.get(field)
     if not isinstance(said, list):
         found = f"'{field}' is {json_kind(said)}" if field in record else f"lacks '{field}'"
-        raise BadInput(f"{place}: {found}; expected a list of turns; its fields are {listed_fields(record)}")
+        raise BadInput(f"{place}: {found}; expected a list of turns; its fields are {format_fields(record)}")
     return [_turn(turn, f"{place}: {field}[{index}]") for index, turn in enumerate(said)]
 
 
-def opening_turn(record: Record, spoken: Iterable[str], place: str) -> Turns:
+def join_opening_turns(record: Record, spoken: Iterable[str], place: str) -> Turns:
     """Join the system prompt, system turns spoken first, and the tools, into at most one turn."""
     tools = record.get("tools") or ""
     listing = tools if isinstance(tools, str) else compact_json(tools, place)
@@ -91,21 +91,21 @@ def _turn(turn: object, place: str) -> Turn:
     if name not in ROLES:
         if name:
             raise BadInput(f"{place}: {unknown_name('role', name, ROLES)}")
-        found = f"no role, its fields are {listed_fields(turn)}"
+        found = f"no role, its fields are {format_fields(turn)}"
         raise BadInput(f"{place} has {found}; expected 'from' or 'role'")
     content = next((turn[key] for key in ("value", "content") if turn.get(key) is not None), None)
     calls = turn.get("tool_calls") or turn.get("function_call")
-    parts = [] if content is None else [_joined(content, place)]
+    parts = [] if content is None else [_join_content(content, place)]
     if calls:
         parts.append(compact_json(calls, place))
     if not parts:
         raise BadInput(
-            f"{place} has no text, its fields are {listed_fields(turn)}; expected 'value' or 'content'"
+            f"{place} has no text, its fields are {format_fields(turn)}; expected 'value' or 'content'"
         )
     return Turn(ROLES[name], "\n".join(part for part in parts if part), name in PEOPLE)
 
 
-def _joined(content: object, place: str) -> str:
+def _join_content(content: object, place: str) -> str:
     """Join the text of a turn: text itself, or a list of parts {type: text, text | value}."""
     if isinstance(content, str):
         return content
@@ -119,7 +119,7 @@ def _joined(content: object, place: str) -> str:
             raise BadInput(f"{place}: a content part is {found}; only parts of type 'text' can be read")
         if part.get("text") is None and part.get("value") is None:
             raise BadInput(
-                f"{place}: a content part has no text, its fields are {listed_fields(part)}; expected 'text'"
+                f"{place}: a content part has no text, its fields are {format_fields(part)}; expected 'text'"
             )
     return "".join(text_field(part, ("text", "value"), place) for part in content)
 
@@ -129,7 +129,7 @@ def _reply(turns: Iterable[Turn]) -> str:
     return "\n\n".join(turn.content for turn in takewhile(lambda turn: turn.role == "assistant", turns))
 
 
-def _chosen(record: Record, place: str) -> str | None:
+def _find_chosen_reply(record: Record, place: str) -> str | None:
     """Find the preferred reply of a preference pair: text, a turn, or a list of turns that it ends."""
     chosen = record.get("chosen")
     if chosen is None or isinstance(chosen, str):

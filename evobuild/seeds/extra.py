@@ -27,7 +27,7 @@ def extra_text(fields: Mapping[str, object], place: str) -> str:
         ) from None
 
 
-def named_fields(fields: Mapping[str, object], names: Iterable[str]) -> Mapping[str, object]:
+def filter_fields(fields: Mapping[str, object], names: Iterable[str]) -> Mapping[str, object]:
     """Those of some names alone, in the order of the source."""
     wanted = set(names)
     return {name: value for name, value in fields.items() if name in wanted}

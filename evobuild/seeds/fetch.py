@@ -26,8 +26,8 @@ def download_dataset(source: Fetch, path: Path) -> None:
         for split in splits:
             rows = _part(source, config, split)
             if isinstance(source.config, list):
-                rows = _named(rows, "config", config)
-            parts.append(_named(rows, "split", split) if isinstance(source.split, list) else rows)
+                rows = _add_name_column(rows, "config", config)
+            parts.append(_add_name_column(rows, "split", split) if isinstance(source.split, list) else rows)
     try:
         whole = parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts)
     except (ValueError, TypeError) as error:
@@ -47,7 +47,7 @@ def _part(source: Fetch, config: str | None, split: str) -> Any:
         raise UserError(f"fetch: {which} cannot be had: {reason}") from error
 
 
-def _named(rows: Any, column: str, value: str | None) -> Any:
+def _add_name_column(rows: Any, column: str, value: str | None) -> Any:
     """Rows with a column of one value, in place of one of this name that they may have."""
     if column in rows.column_names:
         rows = rows.remove_columns(column)

@@ -28,7 +28,7 @@ def field_kind(record: Record, field: str) -> str:
     return json_kind(record[field]) if field in record else "missing"
 
 
-def listed_fields(fields: Iterable[str]) -> str:
+def format_fields(fields: Iterable[str]) -> str:
     """List names of fields for a message: quoted, shortened, at most twelve."""
     quoted = [repr(field[:40]) for field in fields]
     rest = f" and {len(quoted) - 12} more" if len(quoted) > 12 else ""

@@ -38,8 +38,8 @@ from evobuild.seeds.columns import (
     guess_columns,
     name_fields,
 )
-from evobuild.seeds.conversations import Turns, opening_turn, read_exchanges
-from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
+from evobuild.seeds.conversations import Turns, join_opening_turns, read_exchanges
+from evobuild.seeds.fields import Record, format_fields, json_kind, text_field
 
 Format = Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
 
@@ -74,7 +74,7 @@ class Layout(NamedTuple):
 
     def rows(self, place: str, number: int, record: Record) -> Iterator[SourceRow]:
         """Give the rows of a record. number: of the record in its file, from 0."""
-        known = _known_record(record, self.columns)
+        known = _rename_fields(record, self.columns)
         if isinstance(self.form, str):
             found, read = _conversation_rows(self.form, place, number, known), {self.form, "chosen"}
         elif self.form.instruction in known:
@@ -83,7 +83,7 @@ class Layout(NamedTuple):
             wanted = self.columns.get("instruction", self.form.instruction)
             raise BadInput(
                 f"{place}: lacks '{wanted}', which the first record has; "
-                f"its fields are {listed_fields(record)}; expected one format throughout the file"
+                f"its fields are {format_fields(record)}; expected one format throughout the file"
             )
         extra = self._extra(record, read | _read_beside(known))
         yield from (row._replace(extra=extra) for row in found)
@@ -117,7 +117,7 @@ def read_seed_rows(
         unseen.difference_update(record)
         yield from layout.rows(place, number, record)
     if unseen:
-        raise BadInput(f"{path}: seed.columns names {listed_fields(sorted(unseen))}, which no record has")
+        raise BadInput(f"{path}: seed.columns names {format_fields(sorted(unseen))}, which no record has")
 
 
 def find_layout(
@@ -131,15 +131,15 @@ def find_layout(
     for role in ("instruction", "conversations"):
         if role in given and given[role] not in record:
             found = f"seed.columns.{role} is {given[role][:40]!r}, which is not one of its fields"
-            raise BadInput(f"{place}: {found} {listed_fields(record)}")
-    known = _known_record(record, given)
+            raise BadInput(f"{place}: {found} {format_fields(record)}")
+    known = _rename_fields(record, given)
     filled = {field for field, value in known.items() if value is not None}
     for fields in (filled, set(known)):
         if (form := _list_form(fields, format, given) or _flat_form(fields, format, given)) is not None:
             name = form.format if isinstance(form, Spelling) else _name_of_list(form)
             return Layout(name, form, given)
     hint = "" if columns is None else _hint(record)
-    raise UnknownLayout(f"{place}: {_unrecognised(format)}; its fields are {listed_fields(record)}{hint}")
+    raise UnknownLayout(f"{place}: {_describe_format(format)}; its fields are {format_fields(record)}{hint}")
 
 
 def _list_form(fields: set[str], format: Format, columns: Columns) -> str | None:
@@ -175,7 +175,7 @@ def _flat_form(fields: set[str], format: Format, columns: Columns) -> Spelling |
     return None
 
 
-def _known_record(record: Record, columns: Columns) -> Record:
+def _rename_fields(record: Record, columns: Columns) -> Record:
     """The fields of a record by their known names, and the others by their own."""
     names = name_fields(record, columns)
     known = {name: record[field] for name, field in names.items()}
@@ -184,7 +184,7 @@ def _known_record(record: Record, columns: Columns) -> Record:
     }
 
 
-def _unrecognised(format: Format) -> str:
+def _describe_format(format: Format) -> str:
     """Say what the first record of a format must have."""
     if format != "auto":
         flat = [spelling.instruction for spelling in SPELLINGS if spelling.format == format]
@@ -221,7 +221,7 @@ def _read_beside(record: Record) -> set[str]:
 def _flat_rows(spelling: Spelling, place: str, number: int, record: Record) -> Iterator[SourceRow]:
     """Give the rows of a flat record: one, or one per self-instruct instance."""
     instruction = text_field(record, (spelling.instruction,), place)
-    history = opening_turn(record, (), place) + _pairs(record, place)
+    history = join_opening_turns(record, (), place) + _pairs(record, place)
     domain = _domain(record)
     for answer in _instances(record):
         yield SourceRow(

@@ -24,13 +24,13 @@ from evobuild.core.escaping import on_terminal
 from evobuild.core.rejects import sort_reasons
 from evobuild.seeds import records
 from evobuild.seeds.candidates import MOST_READ
-from evobuild.seeds.clean import CleanedRows, kept_rows
+from evobuild.seeds.clean import CleanedRows, select_kept_rows
 from evobuild.seeds.columns import (
     BESIDE,
     ColumnRole,
     columns_option,
     guess_columns,
-    is_telling,
+    has_known_names,
     name_fields,
     propose_columns,
 )
@@ -119,7 +119,7 @@ def inspect_file(path: Path, params: Seed) -> Inspection:
             count += 1
 
     with keep_seeds(sources(), params) as rows:
-        mapping = _mapping(layout, list(columns))
+        mapping = _map_roles(layout, list(columns))
         seen = [record for _, record in first]
         return Inspection(
             path=path,
@@ -131,7 +131,7 @@ def inspect_file(path: Path, params: Seed) -> Inspection:
             records=count,
             rows=len(rows),
             guessed=guessed,
-            certain=is_telling(guessed),
+            certain=has_known_names(guessed),
             **_figures(rows)._asdict(),
         )
 
@@ -155,7 +155,7 @@ def _figures(rows: CleanedRows) -> _Figures:
     lengths = array("q")
     for some in rows.batches():
         rejects.update(some["reason"].drop_nulls())
-        kept = kept_rows(some)
+        kept = select_kept_rows(some)
         domains.update(kept["domain"])
         unanswered += int((kept["output"] == "").sum())
         is_turn = pl.element().struct.field("role") != "system"
@@ -197,7 +197,7 @@ def _layout(first: Sequence[tuple[str, Record]], params: Seed) -> tuple[Layout, 
         return find_layout(place, record, params.format, guessed), guessed
 
 
-def _mapping(layout: Layout, columns: Sequence[str]) -> dict[str, str]:
+def _map_roles(layout: Layout, columns: Sequence[str]) -> dict[str, str]:
     """The column of each role, of those that a file has."""
     names = name_fields(columns, layout.columns)
     if isinstance(layout.form, str):
@@ -219,8 +219,8 @@ def remarks(found: Inspection) -> Iterator[str]:
     if found.kept and found.unanswered == found.kept:
         yield "No row has an answer; the responder gives them to evolved rows."
     if found.proposed:
-        said = ", ".join(f"{_named(name)} as {role}" for role, name in found.proposed.items())
-        option = columns_option(_proposed(found))
+        said = ", ".join(f"{_format_name(name)} as {role}" for role, name in found.proposed.items())
+        option = columns_option(_list_proposed_columns(found))
         yield f"Nothing is read of {said}; if it should be, set seed.columns: {option}"
     if len(found.domains) > MOST_DOMAINS:
         yield f"{len(found.domains):,} domains are many; seed.domain=chat makes them one."
@@ -231,7 +231,7 @@ def remarks(found: Inspection) -> Iterator[str]:
         yield f"{found.kept} rows are few: the held-out rows and what a method is judged on come out of them."
 
 
-def _proposed(found: Inspection) -> dict[ColumnRole, str]:
+def _list_proposed_columns(found: Inspection) -> dict[ColumnRole, str]:
     """All columns to name, for `seed.columns` is given as a whole."""
     return found.guessed | found.proposed
 
@@ -263,9 +263,9 @@ def _column_lines(found: Inspection) -> Iterator[str]:
     roles = {name: role for role, name in found.mapping.items()}
     roles = {name: f"{role}?" for role, name in found.proposed.items()} | roles
     shown = sorted(found.columns, key=lambda name: name not in roles)[:SHOWN]
-    width = max(len(_named(name)) for name in shown)
+    width = max(len(_format_name(name)) for name in shown)
     for name in shown:
-        yield f"  {roles.get(name, '-'):13}  {_named(name):{width}}  {found.samples[name]}"
+        yield f"  {roles.get(name, '-'):13}  {_format_name(name):{width}}  {found.samples[name]}"
     if len(found.columns) > SHOWN:
         yield f"  and {len(found.columns) - SHOWN} more columns"
 
@@ -275,15 +275,17 @@ def language_name(code: str) -> str:
     return NAMES.get(code, "not told")
 
 
-def _named(name: str) -> str:
+def _format_name(name: str) -> str:
     return repr(name[:40])
 
 
-def _listed(names: Iterable[str]) -> str:
+def _format_names(names: Iterable[str]) -> str:
     given = list(names)
     return ", ".join(given[:SHOWN]) + (f" and {len(given) - SHOWN} more" if len(given) > SHOWN else "")
 
 
 def _shares(counts: Mapping[str, int], total: int) -> str:
     """Counts as "chat 120 (80 %), math 30 (20 %)", the commonest first."""
-    return _listed(f"{name} {count:,} ({count / total:.0%})" for name, count in counts.items()) or "none"
+    return (
+        _format_names(f"{name} {count:,} ({count / total:.0%})" for name, count in counts.items()) or "none"
+    )

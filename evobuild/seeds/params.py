@@ -49,7 +49,7 @@ def _language(value: str) -> str:
     return value
 
 
-def _all_or_names(value: object) -> object:
+def _validate_names(value: object) -> object:
     if value != "all" and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
         raise ValueError("expected 'all' or a list of columns")
     return value
@@ -67,7 +67,7 @@ class Seed(Section):
     format: Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"] = "auto"
     columns: Annotated[dict[ColumnRole, str] | None, AfterValidator(_columns)] = default({})
     domain: Annotated[str, AfterValidator(_domain)] | None = None
-    extra: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)] = "all"
+    extra: Annotated[Literal["all"] | list[str], BeforeValidator(_validate_names)] = "all"
     gold: list[str] = default([])
     turns: Literal["all", "first", "last"] = "all"
     min_words: Count = 1

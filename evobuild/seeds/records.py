@@ -29,7 +29,7 @@ from evobuild.core.suggestions import unknown_name
 from evobuild.core.table_parts import part_files
 from evobuild.core.table_size import check_table_size
 from evobuild.core.text_files import decode_utf8, opened_file
-from evobuild.seeds.fields import Record, json_kind, listed_fields
+from evobuild.seeds.fields import Record, format_fields, json_kind
 
 DELIMITERS = (",", ";", "\t")
 MOST_OF_HEADER = 1 << 20  # characters of it that tell what parts the cells
@@ -87,7 +87,7 @@ def _read_json(path: Path) -> Iterator[tuple[str, object]]:
         return
     records = parse_json(text, path)
     if not isinstance(records, list):
-        fields = f" with the fields {listed_fields(records)}" if isinstance(records, dict) else ""
+        fields = f" with the fields {format_fields(records)}" if isinstance(records, dict) else ""
         raise BadInput(
             f"{path}: holds {json_kind(records)}{fields}; expected an array of records, or one per line"
         )
@@ -165,7 +165,7 @@ def _header(columns: list[str], path: Path) -> list[str]:
     if not any(names):
         raise BadInput(f"{path}: the header row has no column names; expected e.g. instruction,input,output")
     if twice := sorted(name for name, count in Counter(names).items() if name and count > 1):
-        raise BadInput(f"{path}: the header row has {listed_fields(twice)} twice or more; expected it once")
+        raise BadInput(f"{path}: the header row has {format_fields(twice)} twice or more; expected it once")
     return [name or f"column {index}" for index, name in enumerate(names)]
 
 

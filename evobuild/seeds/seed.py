@@ -19,9 +19,9 @@ import polars as pl
 from evobuild.core.draws import draw_table_rows
 from evobuild.core.errors import BadInput
 from evobuild.core.reasons import NOT_DRAWN
-from evobuild.seeds.clean import CleanedRows, cleaned_rows, kept_rows, lost_rows
-from evobuild.seeds.extra import named_fields
-from evobuild.seeds.fields import listed_fields
+from evobuild.seeds.clean import CleanedRows, clean_source_rows, select_kept_rows, select_rejected_rows
+from evobuild.seeds.extra import filter_fields
+from evobuild.seeds.fields import format_fields
 from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.held_out import reserve_rows
 from evobuild.seeds.params import Seed
@@ -56,8 +56,10 @@ def split_batches(sources: Iterable[SourceRow], params: Seed, random_seed: int) 
                 reason=pl.when(is_left).then(pl.lit(NOT_DRAWN)).otherwise("reason"),
                 detail=pl.when(is_left).then("place").otherwise("detail"),
             )
-            r0, held_out = (kept_rows(some.filter(side_N[number])) for side_N in (is_r0_N, is_held_out_N))
-            split = Split(r0, held_out, lost_rows(settled))
+            r0, held_out = (
+                select_kept_rows(some.filter(side_N[number])) for side_N in (is_r0_N, is_held_out_N)
+            )
+            split = Split(r0, held_out, select_rejected_rows(settled))
             if sum(table.height for table in split) != some.height:
                 raise ValueError(f"{some.height} rows became {[table.height for table in split]}")
             yield split
@@ -70,19 +72,19 @@ def keep_seeds(sources: Iterable[SourceRow], params: Seed) -> Iterator[CleanedRo
     Raises BadInput if params.extra names a column that no row has.
     """
     if params.extra != "all":
-        sources = _with_named_extra(sources, params.extra)
-    with cleaned_rows(sift_rows(sources, params), params.domain, params.deduplicate) as rows:
+        sources = _keep_named_extra(sources, params.extra)
+    with clean_source_rows(sift_rows(sources, params), params.domain, params.deduplicate) as rows:
         yield rows
 
 
-def _with_named_extra(sources: Iterable[SourceRow], names: Iterable[str]) -> Iterator[SourceRow]:
+def _keep_named_extra(sources: Iterable[SourceRow], names: Iterable[str]) -> Iterator[SourceRow]:
     unseen = set(names)
     for source in sources:
         unseen.difference_update(source.extra)
-        yield source._replace(extra=named_fields(source.extra, names))
+        yield source._replace(extra=filter_fields(source.extra, names))
     if unseen:
         raise BadInput(
-            f"seed.extra names {listed_fields(sorted(unseen))}, which is no other column of the source"
+            f"seed.extra names {format_fields(sorted(unseen))}, which is no other column of the source"
         )
 
 
@@ -97,12 +99,12 @@ def _sides(rows: CleanedRows, params: Seed, seed: int) -> tuple[np.ndarray, np.n
     count = min(params.rows, int(rows.is_kept_N.sum()))
     wanted = max(1, round(count * params.held_out))
     return (
-        _drawn(rows.ids, is_free_N, count, seed, "rows"),
-        _drawn(rows.ids, is_reserved_N, wanted, seed, "held-out rows"),
+        _sample_rows(rows.ids, is_free_N, count, seed, "rows"),
+        _sample_rows(rows.ids, is_reserved_N, wanted, seed, "held-out rows"),
     )
 
 
-def _drawn(ids: pl.Series, is_among_N: np.ndarray, count: int, seed: int, purpose: str) -> np.ndarray:
+def _sample_rows(ids: pl.Series, is_among_N: np.ndarray, count: int, seed: int, purpose: str) -> np.ndarray:
     """Whether each row is drawn, of those that it may be."""
     number = np.flatnonzero(is_among_N)
     rows = pl.DataFrame({"id": ids.gather(number), "seed_place": number})

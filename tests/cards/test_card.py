@@ -12,9 +12,9 @@ import tiny
 from carded import COMMIT, HOSTILE, SEEDS, provenance
 
 from evobuild.cards import licences
-from evobuild.cards.citations import papers_used
+from evobuild.cards.citations import list_used_papers
 from evobuild.cards.facts import LENGTHS, LEVELS, read_facts
-from evobuild.cards.licences import UNKNOWN, stated_licences
+from evobuild.cards.licences import UNKNOWN, find_licences
 
 
 def rendered(root: Path, **given: Any) -> str:
@@ -209,10 +209,10 @@ def test_a_non_commercial_seed_is_said_in_the_first_lines(tmp_path: Path) -> Non
 def test_a_licence_is_declared_or_known_or_unknown(files, models, declared, stated, of_data) -> None:
     made = provenance(files={SEEDS: "77aa"} | files)
     made.params["models"] = models
-    found = stated_licences(made, declared)
+    found = find_licences(made, declared)
     assert stated.items() <= {each.part: each.licence for each in found}.items()
-    assert licences.licence_of_data(found, None) == of_data
-    assert licences.licence_of_data(found, "odbl") == "odbl"
+    assert licences.derive_data_licence(found, None) == of_data
+    assert licences.derive_data_licence(found, "odbl") == "odbl"
 
 
 def test_a_fetched_seed_is_known_by_its_place_on_the_hub() -> None:
@@ -220,7 +220,7 @@ def test_a_fetched_seed_is_known_by_its_place_on_the_hub() -> None:
     made.params["seed"] = made.params["seed"] | {"source": "data/raw/talk.parquet"}
     made.params["fetch"] = {"talk": {"hub": "tatsu-lab/alpaca", "revision": COMMIT}}
     assert (made.seed_source, made.seed_revision) == ("tatsu-lab/alpaca", f"revision {COMMIT}")
-    assert stated_licences(made, {})[0].licence == "cc-by-nc-4.0"
+    assert find_licences(made, {})[0].licence == "cc-by-nc-4.0"
 
 
 def test_the_shipped_sample_is_known() -> None:
@@ -231,11 +231,11 @@ def test_the_shipped_sample_is_known() -> None:
 def test_papers_are_those_of_what_took_part() -> None:
     made = provenance()
     made.params["models"] = {}
-    assert [paper.number for paper, _ in papers_used(made)] == ["2406.00770", "2304.12244", "2412.11231"]
+    assert [paper.number for paper, _ in list_used_papers(made)] == ["2406.00770", "2304.12244", "2412.11231"]
     made.params["evolve"] = made.params["evolve"] | {"strategy": "evol", "failures": {"markers": False}}
     made.params["select"] = made.params["select"] | {"by": "ifd", "diversity_filter": 0.1}
     made.params["pools"] = {"autoif": {}}
-    assert dict((paper.number, what) for paper, what in papers_used(made)) == {
+    assert dict((paper.number, what) for paper, what in list_used_papers(made)) == {
         "2304.12244": "evolving by fixed operations",
         "2406.13542": "instructions that code verifies",
         "2308.12032": "choice of rows by ifd",

@@ -8,7 +8,7 @@ import pytest
 from reported import outcome
 
 from evobuild.__main__ import main
-from evobuild.contracts.result import TableOutcomes, validation_of
+from evobuild.contracts.result import TableOutcomes, combine_results
 from evobuild.contracts.validate import finish
 from evobuild.core.errors import BadInput
 
@@ -29,7 +29,7 @@ def test_without_a_result_it_says_what_makes_one(project: Path, capsys: pytest.C
 
 def test_what_stopped_a_stage_is_printed_and_laid_out(project: Path, capsys: pytest.CaptureFixture[str]):
     failing = outcome(success=False, unexpected=3, share=0.1, rows=30, ids=["a"])
-    held = validation_of([TableOutcomes("ratings", 30, "", [outcome(), failing])])
+    held = combine_results([TableOutcomes("ratings", 30, "", [outcome(), failing])])
     with pytest.raises(BadInput, match="evobuild validation"):
         finish(held, "validate", project / "tables.json")
     capsys.readouterr()
@@ -48,6 +48,6 @@ def test_what_stopped_a_stage_is_printed_and_laid_out(project: Path, capsys: pyt
 
 
 def test_where_all_is_met_it_says_so(project: Path, capsys: pytest.CaptureFixture[str]):
-    finish(validation_of([TableOutcomes("ratings", 30, "", [outcome()])]), "validate", project / "t.json")
+    finish(combine_results([TableOutcomes("ratings", 30, "", [outcome()])]), "validate", project / "t.json")
     assert main(["validation"]) == 0
     assert capsys.readouterr().out.startswith("every expectation is met\nall expectations: ")

@@ -16,7 +16,7 @@ from evobuild.contamination import decontaminate as contamination
 from evobuild.contamination import ngrams, portion
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
-from evobuild.contamination.hits import Found, Hit, hit_lines
+from evobuild.contamination.hits import Found, Hit, format_hits
 from evobuild.core import table_parts, tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.instructions import INSTRUCTIONS
@@ -241,7 +241,7 @@ def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkey
     assert found.drop("id", "overlap", "evaluation").rows() == [
         (leaked.id, "r0", "gsm8k", "test.jsonl:1", kind) for kind in ("13-gram", "8-gram")
     ]
-    (ledger,) = [hit_lines("gsm8k", json.loads(Path("out/counts.json").read_text()), ["r0", "r1"])]
+    (ledger,) = [format_hits("gsm8k", json.loads(Path("out/counts.json").read_text()), ["r0", "r1"])]
     assert [line["pools"]["r0"] for line in ledger] == [{"rows": 1, "questions": 1, "of": 2}] * 2
     assert [line["pools"]["r1"]["rows"] for line in ledger] == [0, 0]
 

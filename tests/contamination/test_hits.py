@@ -32,7 +32,7 @@ def test_the_longest_hits_of_a_large_table_are_those_of_all(tmp_path: Path, monk
     ranked = [(-len(hits.split_normalised_words(line[6])), line) for line in lines if line[2] in pools]
     for _, line in sorted(ranked):
         best.setdefault(line[1], line)
-    shown = hits.longest_hits("set", pools, tmp_path)
+    shown = hits.find_longest_hits("set", pools, tmp_path)
     expected = [(line[1], line[5], len(hits.split_normalised_words(line[6]))) for line in best.values()]
     assert [(hit.row, hit.measure, hit.words) for hit in shown] == expected[:5]
     assert {hit.digest for hit in shown} == {hashlib.sha256(b"?").hexdigest()[: hits.DIGITS]}
@@ -40,4 +40,4 @@ def test_the_longest_hits_of_a_large_table_are_those_of_all(tmp_path: Path, monk
 
 def test_no_hits_show_none(tmp_path: Path) -> None:
     tables.write(tmp_path / "set.parquet", CONTAMINATION.to_frame())
-    assert hits.longest_hits("set", ["r0"], tmp_path) == []
+    assert hits.find_longest_hits("set", ["r0"], tmp_path) == []

@@ -19,14 +19,14 @@ QUESTIONS = [
 
 
 def test_questions_are_read_by_number_and_in_order() -> None:
-    with question_file.on_disk(iter(QUESTIONS)) as found:
+    with question_file.open_question_file(iter(QUESTIONS)) as found:
         assert (len(found), list(found)) == (3, QUESTIONS)
         assert [found[number] for number in (2, 0, 1)] == [QUESTIONS[number] for number in (2, 0, 1)]
-    with question_file.on_disk([]) as found:
+    with question_file.open_question_file([]) as found:
         assert (len(found), list(found)) == (0, [])
 
 
 def test_a_full_disk_is_said(monkeypatch) -> None:
     monkeypatch.setattr(tempfile, "TemporaryFile", partial(open, "/dev/full", "wb"))
-    with pytest.raises(UserError, match="its disk is full"), question_file.on_disk(QUESTIONS):
+    with pytest.raises(UserError, match="its disk is full"), question_file.open_question_file(QUESTIONS):
         pass

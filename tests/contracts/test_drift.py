@@ -12,7 +12,7 @@ import workspace
 from contract_line import Line, line_params
 
 from evobuild.contracts.drift import drift_table, stability_index
-from evobuild.contracts.earlier import earlier_dataset, md5_of
+from evobuild.contracts.earlier import earlier_dataset, find_dataset_md5
 from evobuild.core.errors import UserError
 from evobuild.process.lock import LOCK
 
@@ -73,7 +73,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_revision_is_read_from_the_cache_by_what_was_resolved(built: Path) -> None:
     md5 = hashlib.md5(b"first", usedforsecurity=False).hexdigest()
-    assert md5_of("v1") == md5
+    assert find_dataset_md5("v1") == md5
     entries = "stages: {}\nlibraries: {}\npackages: {}\n"
     for text in ("", f"{entries}revisions: {{v1: {md5}}}\n"):
         if text:
@@ -87,10 +87,10 @@ def test_a_revision_is_read_from_the_cache_by_what_was_resolved(built: Path) -> 
 
 def test_a_revision_that_there_is_not_is_named(built: Path) -> None:
     with pytest.raises(UserError, match=r"contracts.against: git shows no dvc.lock of 'v9'"):
-        md5_of("v9")
+        find_dataset_md5("v9")
 
 
 def test_a_revision_is_no_option_of_git(built: Path) -> None:
     with pytest.raises(UserError, match=r"git shows no dvc\.lock of '--output=written'"):
-        md5_of("--output=written")
+        find_dataset_md5("--output=written")
     assert not list(built.glob("written*"))

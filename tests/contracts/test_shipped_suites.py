@@ -17,7 +17,7 @@ import pytest
 from contract_line import Line, line_params, output_params
 from workspace import ROOT
 
-from evobuild.contracts.expectations import Holder, Table
+from evobuild.contracts.expectations import Table, Validator
 from evobuild.contracts.line import line_tables
 from evobuild.contracts.output_tables import output_tables
 from evobuild.contracts.suites import Entry, read_suites
@@ -52,11 +52,11 @@ class Sound:
         self.off = {table.name: table.off for table in [*given, *outputs] if table.off}
         columns = {name: frame.columns for name, frame in found.items()}
         self.suites = read_suites(SUITES, columns, self.parameters)
-        self.holder = Holder(self.parameters)
+        self.holder = Validator(self.parameters)
 
     def failing(self, table: str, frame: pl.DataFrame, entries: list[Entry]) -> list[int]:
         """The places of the entries that a table does not meet."""
-        outcomes = self.holder.hold(Table(table, frame.lazy()), entries).expectations
+        outcomes = self.holder.validate(Table(table, frame.lazy()), entries).expectations
         for outcome in outcomes:
             assert set(outcome.ids) <= set(frame["id"].cast(pl.String).to_list()) | {"None"}
             assert outcome.success or not outcome.unexpected or outcome.ids

@@ -13,11 +13,11 @@ from contract_line import Line, line_params, output_params, settings
 from workspace import ROOT
 
 from evobuild.contracts import validate
-from evobuild.contracts.expectations import Holder, Table
+from evobuild.contracts.expectations import Table, Validator
 from evobuild.contracts.line import line_tables
 from evobuild.contracts.line_params import ValidateParams
 from evobuild.contracts.output_tables import output_tables
-from evobuild.contracts.result import read_validation, validation_of, write_validation
+from evobuild.contracts.result import combine_results, read_validation, write_validation
 from evobuild.contracts.suites import TABLES, Entry
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
@@ -31,19 +31,19 @@ BETWEEN = "expect_column_values_to_be_between"
 
 
 @pytest.fixture(scope="module")
-def holder() -> Holder:
-    return Holder({"most": 9})
+def holder() -> Validator:
+    return Validator({"most": 9})
 
 
 def entry(type: str = BETWEEN, severity: Any = "critical", **kwargs: Any) -> Entry:
     return Entry("expectations/table.yaml, entry 1", type, kwargs, severity, "since it has to")
 
 
-def held(holder: Holder, *entries: Entry, rows: pl.DataFrame = ROWS, off: str = "") -> Any:
-    return validation_of([holder.hold(Table("table", rows.lazy(), off), entries)])
+def held(holder: Validator, *entries: Entry, rows: pl.DataFrame = ROWS, off: str = "") -> Any:
+    return combine_results([holder.validate(Table("table", rows.lazy(), off), entries)])
 
 
-def test_a_failure_keeps_some_ids_and_counts_all(holder: Holder, tmp_path: Path) -> None:
+def test_a_failure_keeps_some_ids_and_counts_all(holder: Validator, tmp_path: Path) -> None:
     found = held(holder, entry(column="figure", max_value={"$PARAMETER": "most"}))
     [outcome] = found.tables[0].expectations
     assert (outcome.rows, outcome.unexpected, outcome.share) == (40, 30, 0.75)
@@ -54,14 +54,14 @@ def test_a_failure_keeps_some_ids_and_counts_all(holder: Holder, tmp_path: Path)
     assert read_validation(tmp_path / "a.json") == found
 
 
-def test_rows_without_a_value_are_not_looked_at(holder: Holder) -> None:
+def test_rows_without_a_value_are_not_looked_at(holder: Validator) -> None:
     rows = ROWS.with_columns(pl.when(pl.col("figure") < 20).then("figure"))
     [outcome] = held(holder, entry(column="figure", max_value=9), rows=rows).tables[0].expectations
     assert (outcome.rows, outcome.unexpected, outcome.share) == (20, 10, 0.5)
 
 
 def test_a_line_stops_with_what_failed_and_leaves_the_whole_result(
-    holder: Holder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    holder: Validator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     found = held(holder, entry(column="figure", max_value=9), entry(column="figure", min_value=20))
@@ -77,7 +77,7 @@ def test_a_line_stops_with_what_failed_and_leaves_the_whole_result(
 
 
 def test_a_warning_goes_on_and_is_said(
-    holder: Holder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    holder: Validator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     mean = entry("expect_column_mean_to_be_between", severity="info", column="figure", max_value=1)
@@ -91,20 +91,20 @@ def test_a_warning_goes_on_and_is_said(
     assert content["tables"][0]["expectations"][1]["observed"] == 19.5
 
 
-def test_a_table_that_is_off_says_so(holder: Holder) -> None:
+def test_a_table_that_is_off_says_so(holder: Validator) -> None:
     found = held(holder, entry(column="figure", max_value=9), off="models.scorer")
     assert found.success
     assert (found.tables[0].off, found.tables[0].expectations) == ("models.scorer", [])
 
 
-def test_what_cannot_be_evaluated_is_an_error_and_no_pass(holder: Holder) -> None:
+def test_what_cannot_be_evaluated_is_an_error_and_no_pass(holder: Validator) -> None:
     rows = ROWS.with_columns(figure=pl.lit("a"))
     with pytest.raises(BadInput, match=r"expectations/table.yaml, entry 1: cannot be evaluated: "):
         held(holder, entry(column="figure", max_value=9), rows=rows)
 
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS.head(0)], ids=["rows", "no rows"])
-def test_maps_of_an_empty_table_hold(holder: Holder, rows: pl.DataFrame) -> None:
+def test_maps_of_an_empty_table_hold(holder: Validator, rows: pl.DataFrame) -> None:
     given = [
         entry("expect_column_values_to_be_unique", column="id"),
         entry("expect_column_values_to_not_be_null", column="id"),
@@ -115,7 +115,7 @@ def test_maps_of_an_empty_table_hold(holder: Holder, rows: pl.DataFrame) -> None
     assert held(holder, *given, rows=rows).success
 
 
-def test_quantiles_whose_result_json_refuses_are_read(holder: Holder, tmp_path: Path) -> None:
+def test_quantiles_whose_result_json_refuses_are_read(holder: Validator, tmp_path: Path) -> None:
     ranges = {"quantiles": [0.5], "value_ranges": [[0, 1]]}
     given = entry("expect_column_quantile_values_to_be_between", column="figure", quantile_ranges=ranges)
     found = held(holder, given)
@@ -124,7 +124,7 @@ def test_quantiles_whose_result_json_refuses_are_read(holder: Holder, tmp_path: 
     assert found.tables[0].expectations[0].observed["quantiles"] == [0.5]
 
 
-def test_conditions_name_the_rows_that_are_looked_at(holder: Holder) -> None:
+def test_conditions_name_the_rows_that_are_looked_at(holder: Validator) -> None:
     condition = {"row_condition": 'col("figure") > 30', "condition_parser": "great_expectations"}
     [outcome] = held(holder, entry(column="figure", max_value=35, **condition)).tables[0].expectations
     assert outcome.ids == ["row-36", "row-37", "row-38", "row-39"]
@@ -136,7 +136,7 @@ def test_nothing_goes_over_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refused)
     monkeypatch.setattr(socket, "getaddrinfo", refused)
-    assert held(Holder({}), entry(column="figure", min_value=0)).success
+    assert held(Validator({}), entry(column="figure", min_value=0)).success
 
 
 def test_the_tables_of_both_stages_are_those_that_may_have_a_suite(tmp_path: Path) -> None:

@@ -135,8 +135,8 @@ def test_the_same_params_give_the_same_bytes_also_after_an_interrupted_run(stage
 
 
 def test_the_chart_shows_the_holdout_where_it_was_measured(stage):
-    assert "holdout" in charts.failure_rates(stage(holdout=5).candidates)
-    assert "holdout" not in charts.failure_rates(stage().candidates)
+    assert "holdout" in charts.plot_failure_rates(stage(holdout=5).candidates)
+    assert "holdout" not in charts.plot_failure_rates(stage().candidates)
 
 
 @pytest.mark.parametrize(

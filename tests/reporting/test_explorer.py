@@ -196,9 +196,9 @@ def test_of_too_many_trees_those_of_selected_rows_come_first(tmp_path):
     roots = entries.tree_roots(trees.settings(), where)
     last = trees.row("z-r9", roots[-1])._replace(seed_id=roots[-1])
     tables.write(where.dataset, tables.frame(INSTRUCTIONS, [last]))
-    assert entries.shown_roots(roots, where, 2).to_list() == [roots[0], roots[-1]]
-    assert entries.shown_roots(roots, where, 1).to_list() == [roots[-1]]
-    assert entries.shown_roots(roots, where, 4).to_list() == roots.to_list()
+    assert entries.choose_roots(roots, where, 2).to_list() == [roots[0], roots[-1]]
+    assert entries.choose_roots(roots, where, 1).to_list() == [roots[-1]]
+    assert entries.choose_roots(roots, where, 4).to_list() == roots.to_list()
 
 
 def test_rounds_may_stand_in_any_order_and_branch(tmp_path):

@@ -57,21 +57,21 @@ def test_the_way_to_the_data_set_and_its_exports_is_told(sources: Sources):
 def test_the_hash_of_seeds_is_of_all_that_they_hold_and_of_no_order(sources: Sources):
     path = sources.rows.rounds / "r0.parquet"
     rows = tables.read(path, INSTRUCTIONS)
-    before = first_screen.hash_of_seeds(sources.rows.rounds)
+    before = first_screen.hash_seeds(sources.rows.rounds)
     assert re.fullmatch("[0-9a-f]{16}", before) and before in report.report_page(settings(), sources)
     tables.write(path, rows.sort("id", descending=True))
-    assert first_screen.hash_of_seeds(sources.rows.rounds) == before
+    assert first_screen.hash_seeds(sources.rows.rounds) == before
     tables.write(path, rows.with_columns(output=pl.lit("another")))
-    assert first_screen.hash_of_seeds(sources.rows.rounds) != before
+    assert first_screen.hash_seeds(sources.rows.rounds) != before
 
 
 def test_only_rows_of_the_data_set_count_as_shared(sources: Sources):
     where = sources.rows
     chosen = where._replace(dataset=where.rounds / "r0.parquet")
-    assert first_screen.shared_rows(settings(), chosen) == {"13-gram": 1, "8-gram": 2}
-    assert first_screen.shared_rows(settings(), where) == {}
+    assert first_screen.count_shared_rows(settings(), chosen) == {"13-gram": 1, "8-gram": 2}
+    assert first_screen.count_shared_rows(settings(), where) == {}
     empty = settings(decontaminate={"ngrams": [8], "embedding": None, "sets": {}, "columns": {}})
-    assert first_screen.shared_rows(empty, chosen) is None
+    assert first_screen.count_shared_rows(empty, chosen) is None
 
 
 def test_the_verdict_is_shown_and_says_its_states_in_words(sources: Sources):

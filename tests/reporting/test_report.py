@@ -370,7 +370,7 @@ def test_a_mean_difficulty_stands_beside_the_rows_that_it_is_over(plain: Sources
 
 def test_the_chart_of_levels_tells_over_how_many_rows_a_mean_is():
     rows = [("a", "hard", 70.0), ("b", "easy", None), ("c", None, 30.0)]
-    drawn = charts.levels({"r1": pl.DataFrame(rows, measure_of("rate").schema, orient="row")})
+    drawn = charts.plot_levels({"r1": pl.DataFrame(rows, measure_of("rate").schema, orient="row")})
     assert "mean 50.0 of 2" in drawn
 
 

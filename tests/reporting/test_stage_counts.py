@@ -21,7 +21,7 @@ def test_a_ledger_that_lacks_a_pool_is_named(tmp_path: Path) -> None:
 
 
 def test_stages_that_ask_stand_in_the_order_of_the_pipeline() -> None:
-    asking = stage_counts.asking_stages(
+    asking = stage_counts.list_calling_stages(
         stage_counts.Names(["r1", "r2"], ["autoif"], ["r0", "r1", "r2"], ["clarity"], ["base", "tuned"])
     )
     assert asking == [

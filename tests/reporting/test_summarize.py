@@ -14,7 +14,7 @@ from evobuild.core.measures import BUILT_IN, LEVELS, measure_of
 from evobuild.core.rejects import OFF
 from evobuild.core.stages import OF_ALL_POOLS, file_stem
 from evobuild.reporting import summarize
-from evobuild.reporting.stage_counts import CountFolders, Names, asking_stages
+from evobuild.reporting.stage_counts import CountFolders, Names, list_calling_stages
 
 PARAMS = trees.settings()
 
@@ -175,7 +175,7 @@ def test_contaminated_rows_are_counted_by_set_measure_and_pool(tmp_path: Path) -
 
     ledger = {"questions": 9, "pools": {"r0": pool(40, 1, 10), "r1": pool(0, 0, 0), "old": pool(1, 1, 1)}}
     (tmp_path / "decontaminate-gsm8k.json").write_text(json.dumps(ledger))
-    assert summarize.contaminated(tmp_path, ["gsm8k"], ["r0", "r1"]) == {
+    assert summarize.count_contaminated(tmp_path, ["gsm8k"], ["r0", "r1"]) == {
         "rows": {"gsm8k": {"13-gram": {"r0": 1, "r1": 0}, "8-gram": {"r0": 10, "r1": 0}}},
         "share": {"gsm8k": {"13-gram": {"r0": 0.025, "r1": 0.0}, "8-gram": {"r0": 0.25, "r1": 0.0}}},
     }
@@ -186,7 +186,7 @@ def test_what_was_asked_is_summed_by_role_over_all_stages(tmp_path: Path) -> Non
         sums = {"requests": requests, "prompt_tokens": 10 * requests, "completion_tokens": requests}
         return {"role": role, "model": "m", "purposes": {purpose: sums}}
 
-    stages = asking_stages(Names(["r1"], [], ["r0", "r1"], [], ["tuned"]))
+    stages = list_calling_stages(Names(["r1"], [], ["r0", "r1"], [], ["tuned"]))
     asked = {
         **{file_stem(*each): [] for each in stages},
         "evolve-r1": [entry("evolver", 4), entry("judge", 3, "equal")],

@@ -9,7 +9,7 @@ import pytest
 from markupsafe import escape
 from reported import build, hostile, outcome, settings
 
-from evobuild.contracts.result import TableOutcomes, Validation, validation_of
+from evobuild.contracts.result import TableOutcomes, Validation, combine_results
 from evobuild.core.errors import BadInput
 from evobuild.reporting import charts, report, validation
 
@@ -19,7 +19,7 @@ NOTED = FAILING._replace(severity="info", column="length")
 
 
 def found(*outcomes, table: str = "ratings") -> list[Validation]:
-    return [validation_of([TableOutcomes(table, 210, "", list(outcomes))])]
+    return [combine_results([TableOutcomes(table, 210, "", list(outcomes))])]
 
 
 def words(page: str) -> str:
@@ -81,7 +81,7 @@ def test_tables_with_failures_are_open_and_first_and_one_that_is_off_says_why():
         TableOutcomes("scores", 9, "", [WARNING]),
         TableOutcomes("dataset", 9, "", [FAILING]),
     ]
-    page = validation.validation_page([validation_of(tables)], "")
+    page = validation.validation_page([combine_results(tables)], "")
     parts = re.findall(r'<details class="part"( open)?>\n<summary><h2>(\w+)</h2> (.*?)</summary>', page)
     assert [(bool(is_open), name) for is_open, name, _ in parts] == [
         (True, "dataset"), (True, "scores"), (False, "rounds"), (False, "tags")

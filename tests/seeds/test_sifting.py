@@ -7,7 +7,7 @@ import pytest
 from workspace import SHIPPED_PARAMS
 
 from evobuild.core.yaml_files import read_yaml
-from evobuild.seeds.clean import kept_rows, lost_rows
+from evobuild.seeds.clean import select_kept_rows, select_rejected_rows
 from evobuild.seeds.closings import asks_for_nothing
 from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.params import Seed
@@ -36,7 +36,7 @@ def sifted(rows: list[SourceRow], **given) -> tuple[list[str], list[str]]:
     """The instructions that are kept, and the reasons of the others; no row is lost without one."""
     with keep_seeds(rows, Seed.model_validate(SHIPPED | given)) as found:
         table = pl.concat(found.batches())
-    kept, lost = kept_rows(table), lost_rows(table)
+    kept, lost = select_kept_rows(table), select_rejected_rows(table)
     assert kept.height + lost.height == len(rows)
     return kept["instruction"].to_list(), lost["reason"].to_list()
 

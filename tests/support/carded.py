@@ -12,7 +12,7 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cards import card
 from evobuild.cards.card import Described, Sources
 from evobuild.cards.provenance import Provenance
-from evobuild.contracts.result import Outcome, TableOutcomes, Validation, validation_of
+from evobuild.contracts.result import Outcome, TableOutcomes, Validation, combine_results
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS, Instruction
 from evobuild.core.rejects import OFF, REJECTS
@@ -95,7 +95,7 @@ def validation() -> Validation:
         "expect_column_values_to_be_between", "difficulty", {"column": "difficulty", "max_value": 50},
         "warning", False, 3, 1, 1 / 3, None, ["a"], "why",
     )  # fmt: skip
-    return validation_of(
+    return combine_results(
         [TableOutcomes("dataset", 3, "", [met, missed]), TableOutcomes("rewards", 0, "models.reward", [])]
     )
 

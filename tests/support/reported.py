@@ -12,7 +12,7 @@ from trees import tables_in, write_dataset
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.all_params import Params
-from evobuild.contracts.result import Outcome, TableOutcomes, validation_of, write_validation
+from evobuild.contracts.result import Outcome, TableOutcomes, combine_results, write_validation
 from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
@@ -220,8 +220,8 @@ def write_contracts(sources: Sources, text: Any) -> None:
     held = TableOutcomes("ratings", 7340, "", [outcome(), missed, figure])
     sources.validation.mkdir()
     off = TableOutcomes("tags", 0, "models.tagger", [])
-    write_validation(sources.validation / "tables.json", validation_of([off, held]))
-    write_validation(sources.validation / "outputs.json", validation_of([]))
+    write_validation(sources.validation / "tables.json", combine_results([off, held]))
+    write_validation(sources.validation / "outputs.json", combine_results([]))
 
 
 def build(root: Path, text: Any = str, rows: int = 4, label: str = "DRY RUN\n") -> Sources:

@@ -226,7 +226,7 @@ def _check_earlier(params: Params) -> None:
     if against and earlier.is_file(against):
         check_file("contracts.against", against, "a .parquet file, a git revision such as v1.0.0, or null")
     elif against:
-        earlier.md5_of(against)
+        earlier.find_dataset_md5(against)
 
 
 def _check_respond_samples(respond: Respond) -> None:

@@ -27,7 +27,7 @@ from evobuild.autoif.records import (
 from evobuild.core.instructions import INSTRUCTIONS, Instruction
 from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import file_stem
-from evobuild.reporting.outcomes import Loss, Reader
+from evobuild.reporting.outcomes import Reader, RejectRecord
 
 DATA = Path("data")
 
@@ -70,9 +70,9 @@ class Constraint(NamedTuple):
     origin: str
     model: str
     functions: tuple[Function, ...]
-    failed: tuple[tuple[int, Loss], ...]
+    failed: tuple[tuple[int, RejectRecord], ...]
     trials: tuple[Trial, ...]
-    losses: tuple[Loss, ...]
+    losses: tuple[RejectRecord, ...]
 
 
 class Answer(NamedTuple):
@@ -89,7 +89,7 @@ class Answer(NamedTuple):
     judged: bool
     score: float | None
     taken: bool
-    loss: Loss | None
+    loss: RejectRecord | None
 
 
 class Verification(NamedTuple):
@@ -97,7 +97,7 @@ class Verification(NamedTuple):
 
     constraint: Constraint | None
     answers: tuple[Answer, ...]
-    losses: tuple[Loss, ...]
+    losses: tuple[RejectRecord, ...]
 
 
 def read_verification(row: Instruction, branch: str, count: int, table: Reader) -> Verification:
@@ -132,19 +132,21 @@ def branch_table_path(branch: str, name: str) -> Path:
     return DATA / branch / f"{name}.parquet"
 
 
-def _read_rejects(branch: str, step: str, table: Reader, wanted: Callable[[str], bool]) -> Iterator[Loss]:
+def _read_rejects(
+    branch: str, step: str, table: Reader, wanted: Callable[[str], bool]
+) -> Iterator[RejectRecord]:
     rejects = table(DATA / f"rejects/{file_stem(step, branch)}.parquet", REJECTS)
     for key, *why in rejects.select(list(REJECTS)).iter_rows():
         if wanted(key):
-            yield Loss(step, *why)
+            yield RejectRecord(step, *why)
 
 
-def _read_failed_verifiers(key: str, branch: str, table: Reader) -> Iterator[tuple[int, Loss]]:
+def _read_failed_verifiers(key: str, branch: str, table: Reader) -> Iterator[tuple[int, RejectRecord]]:
     """Yield the rejected replies without a function for a constraint."""
     rejects = table(DATA / f"rejects/{file_stem('verifiers', branch)}.parquet", REJECTS)
     own = rejects.filter(pl.col("id").str.starts_with(f"{key}-"))
     for each, *why in own.select(list(REJECTS)).iter_rows():
-        yield int(each.rpartition("-")[2]), Loss("verifiers", *why)
+        yield int(each.rpartition("-")[2]), RejectRecord("verifiers", *why)
 
 
 def _read_functions(key: str, branch: str, table: Reader) -> list[Function]:
@@ -192,7 +194,7 @@ def _read_answers(row: Instruction, branch: str, count: int, table: Reader) -> I
     found = {number: (key, text) for key, number, text in given.select("id", "number", "answer").iter_rows()}
     taken = min((number for number, (_, text) in found.items() if output and text == output), default=None)
     rejects = table(DATA / f"rejects/{file_stem('sample', branch)}.parquet", REJECTS)
-    lost = {key: Loss("sample", *why) for key, *why in rejects.select(list(REJECTS)).iter_rows()}
+    lost = {key: RejectRecord("sample", *why) for key, *why in rejects.select(list(REJECTS)).iter_rows()}
     for number in range(max([count, *(number + 1 for number in found)])):
         key, text = found.get(number, (answer_id(row.id, number), ""))
         if number in found or key in lost:

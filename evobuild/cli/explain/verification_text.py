@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from evobuild.cli.explain.quoting import join_reason, quote_text, to_one_line
 from evobuild.cli.explain.verification import Answer, Constraint, Function, Trial
 from evobuild.core.instructions import Instruction
-from evobuild.reporting.outcomes import Loss
+from evobuild.reporting.outcomes import RejectRecord
 
 MOST = 10
 """The highest score of a judge."""
@@ -47,7 +47,7 @@ def format_constraint(constraint: Constraint) -> Iterator[str]:
         yield from format_reject(loss)
 
 
-def format_reject(loss: Loss) -> Iterator[str]:
+def format_reject(loss: RejectRecord) -> Iterator[str]:
     """Format a reject: its stage and reason, and the reply."""
     yield to_one_line(f"  lost by {loss.stage}: {join_reason(loss.reason, loss.detail)}")
     if loss.reply:

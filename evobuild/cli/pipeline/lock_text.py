@@ -46,7 +46,9 @@ def build_lock_text(stages: Iterable[Declared], params: Params) -> str:
             role: _hash_weights(model) or known.get("packages", {}).get(role) if model else None
             for role, model in list_packaged_roles(params).items()
         },
-        "revisions": {against: earlier.md5_of(against)} if against and not earlier.is_file(against) else {},
+        "revisions": {against: earlier.find_dataset_md5(against)}
+        if against and not earlier.is_file(against)
+        else {},
     }
     return HEAD + yaml.safe_dump(content, sort_keys=False, default_flow_style=False)
 

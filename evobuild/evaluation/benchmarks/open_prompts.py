@@ -28,7 +28,7 @@ from evobuild.evaluation.benchmark import (
     last_message,
 )
 from evobuild.seeds.conversations import Turns, read_exchanges
-from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
+from evobuild.seeds.fields import Record, format_fields, json_kind, text_field
 from evobuild.seeds.records import read_records
 
 
@@ -63,7 +63,7 @@ def _item(record: Record, place: str) -> Item:
     given = text_field(record, ("input",), place)
     if not instruction.strip():
         raise BadInput(
-            f"{place}: no prompt, only the fields {listed_fields(record)}; "
+            f"{place}: no prompt, only the fields {format_fields(record)}; "
             "expected text in 'prompt', 'instruction' or 'messages'"
         )
     asked = Message("user", render_prompt(PLAIN, instruction=instruction, input=given, strategy=""))
