@@ -169,10 +169,10 @@ def test_only_the_benchmarks_that_are_asked_for(project, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("tuned", "none"), "unknown model of evaluate.models 'none'; choose from: base, tuned, other"),
+        (("tuned", "none"), "unknown model of evaluate.models 'none'; choose from: base, other, tuned"),
         (("tuned", "tuned"), "both models are tuned; expected two different ones"),
         (("../x", "tuned"), "unknown model of evaluate.models '../x'"),
-        (("tuned", "base", "--benchmark", "nine"), "evaluate.benchmarks 'nine'; choose from: sums, loss"),
+        (("tuned", "base", "--benchmark", "nine"), "evaluate.benchmarks 'nine'; choose from: loss, sums"),
         (("tuned", "other"), "is not evaluated yet; run: evobuild repro evaluate@other"),
     ],
 )  # fmt: skip
@@ -188,7 +188,8 @@ def test_models_that_share_no_two_items_cannot_be_compared(project, capsys, othe
     project("tuned", a=1.0, b=0.0)
     project("base", **others)
     said = run(capsys, "tuned", "base")
-    assert said.startswith("tuned and base cannot be compared: sums: fewer than two items that both answered")
+    assert said.startswith("tuned and base cannot be compared: ")
+    assert "; sums: fewer than two items that both answered" in said
 
 
 def test_a_table_that_is_none_is_named(project, capsys):

@@ -13,7 +13,7 @@ from typing import Any
 
 from fakes import reply
 
-from evobuild.answering import failures
+from evobuild.answering import choice, failures
 from evobuild.autoif import augment, backtranslate, booleans, quality, verifiers
 from evobuild.cli.explain import quoting
 from evobuild.contamination.decontaminate import NgramIndex
@@ -268,6 +268,11 @@ _JUDGES: dict[str, Reader] = {
     "rate.score of 10": lambda text: rate.read_score(text, quality.MOST),
     "rate.rating": _judged,
     "tag.tags": reply_values.read_phrases,
+    "choice.number": choice.EXTRACTORS["number"],
+    "reply_values.choice": lambda text: reply_values.read_choice(
+        text, ("bad", "good", "very good"), ("score",)
+    ),
+    "reply_values.number": lambda text: reply_values.read_number(text, 1, 5, ("score", "clarity")),
     "pairwise.verdict": lambda text: pairwise.read_verdict(reply("key", text)),
     "mt_bench.rating": lambda text: rating.read_rating(reply("key", text)),
     "alpaca_eval.letter": lambda text: preference.read_letter(reply("key", text)),

@@ -112,6 +112,7 @@ NOT_OF_REPLIES = {
     "evaluation/benchmarks/math": "its items",
     "evaluation/benchmarks/mbpp": "its items",
     "evaluation/benchmarks/question_files": "its items",
+    "evolution/declared_operations": "the opening comment of a template",
     "evolution/operations": "the name of a round",
     "models/openai_call": "what is sent",
     "models/openai_protocol": "what servers send, before it is a reply",
@@ -122,6 +123,7 @@ NOT_OF_REPLIES = {
     "models/reply_claims": "its own entries",
     "models/usage_journal": "its own records",
     "models/workers": "what Ray says of a lost worker",
+    "scoring/params": "words of a scale",
     "scoring/score": "its own measurements",
 }
 """Modules with a regex or a parser for something else than text of models."""
