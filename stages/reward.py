@@ -79,7 +79,8 @@ def main(params: Params, args: Arguments) -> None:
         for pool in params.pools:
             results.write_empty(pool)
     else:
-        files = args.method, *map(Path, params.named_files())
+        methods = params.evolve.file, *method_paths(params.evolve.methods.values())
+        files = args.method, *map(Path, methods)
         known = prompts_sent.collect_plans(prompts_sent.collect_methods(*files))
         evolved = prompts_sent.is_evolved_expr()
         with reward.Rewarder(model, params.reward) as rewarder:

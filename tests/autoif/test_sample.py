@@ -77,7 +77,7 @@ def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers)
     pool = write_rows(
         tmp_path / "autoif.parquet", chosen, of_branch(row("Another?")), row("A lake?", output="A")
     )
-    outs = {name: tmp_path / name for name in ("responses", "rejects", "counts")}
+    outs = {name: tmp_path / name for name in ("responses", "candidates", "rejects", "counts")}
     own = given.respond.model_copy(update={"seed_answers": seed_answers})
     arguments = respond.Arguments(pool="autoif", rows=pool, **outs)
     respond.main(given.model_copy(update={"respond": own}), arguments)

@@ -150,7 +150,7 @@ def test_a_program_that_is_called_as_a_module_is_examined_and_a_module_is_never_
     [
         ("{", "problems.jsonl:1: not JSON"),
         ("[1]", "the record is a list"),
-        ('{"task_id": 1}', "problems.jsonl:1: neither 'entry_point' nor 'test_list' is there"),
+        ('{"task_id": 1}', "problems.jsonl:1: has neither 'entry_point' nor 'test_list'"),
         (json.dumps(MBPP) + "\n" + json.dumps(MBPP), "problems.jsonl:2: the task '7' is given twice"),
         (json.dumps({**MBPP, "code": "x = 1"}), "the tests call no function that 'code' defines"),
         (json.dumps({**MBPP, "code": "x = = " + "y" * 10**5}), "'code' does not compile"),

@@ -107,7 +107,7 @@ def test_failures_are_counted_by_round_with_their_share(shown: str):
 
 def test_every_reason_that_is_counted_is_explained():
     counted = {*reasons_of("evolve"), *reasons_of("respond")}
-    assert len(counted) == 18 and all(reason_meanings()[reason] for reason in counted)
+    assert len(counted) == 24 and all(reason_meanings()[reason] for reason in counted)
 
 
 def test_the_evolvers_ideas_are_counted_and_their_lack_is_said(tmp_path: Path):

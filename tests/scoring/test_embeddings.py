@@ -46,7 +46,7 @@ def fake(store, monkeypatch):
     library.SentenceTransformer = FakeModel
     monkeypatch.setitem(sys.modules, "sentence_transformers", library)
     monkeypatch.setattr(embeddings.identities, "weights_identity", str)
-    monkeypatch.setattr(embeddings.checkpoints, "transformers_library", lambda: None)
+    monkeypatch.setattr(embeddings.checkpoints, "import_transformers", lambda: None)
     monkeypatch.setattr(embeddings.sources, "weights_source", lambda model: (model.name, None))
     return FakeModel
 

@@ -189,7 +189,7 @@ def run(tmp_path, row, label, model):
 def test_the_stage_rewards_evolved_rows_and_counts_the_others(
     tmp_path, row, label, store, folder, monkeypatch
 ):
-    monkeypatch.setattr(reward.checkpoints, "context_length", lambda model: 4096)
+    monkeypatch.setattr(reward.checkpoints, "read_context_length", lambda model: 4096)
     counts, metrics = run(tmp_path, row, label, Weights(str(folder / "one")))
     assert counts["r0"] == {"in": 0, "out": 0, "rejects": {}, "not_evolved": 1}
     assert counts["r1"] == {"in": 1, "out": 1, "rejects": {}, "not_evolved": 1}
@@ -198,7 +198,7 @@ def test_the_stage_rewards_evolved_rows_and_counts_the_others(
 
 
 def test_large_tables_get_the_same_rewards(tmp_path, row, label, store, folder, monkeypatch):
-    monkeypatch.setattr(reward.checkpoints, "context_length", lambda model: 4096)
+    monkeypatch.setattr(reward.checkpoints, "read_context_length", lambda model: 4096)
     model = Weights(str(folder / "one"))
     small = run(tmp_path / "small", row, label, model)
     with table_parts.rows_per_file(1):

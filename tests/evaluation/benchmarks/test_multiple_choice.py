@@ -366,7 +366,7 @@ def test_a_submission_of_a_model_that_was_not_asked_is_refused(
     Path("data/evaluation").mkdir(parents=True)
     tables.write(Path("data/evaluation/small.parquet"), tables.frame(EVALUATION, []))
     assert command.main(["ceval-submission", "small"]) == 1
-    assert "holds no answers to 'ceval'; run stage evaluate@small" in capsys.readouterr().err
+    assert "no answers to 'ceval'; run stage evaluate@small" in capsys.readouterr().err
 
 
 def test_a_context_too_short_for_the_shots_is_a_reject_an_item(tmp_path: Path, store: Path) -> None:
