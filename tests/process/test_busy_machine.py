@@ -15,7 +15,7 @@ BY_THE_CLOCK = re.compile(
     r"time\.(monotonic|perf_counter)\(|\.(wait|communicate|join|result)\((timeout=)?[\d.]+\)"
     r"|subprocess\.\w+\((?:[^()]|\([^()]*\))*timeout="
 )
-OWN = {"support/patience.py", "pipeline/test_busy_machine.py"}
+OWN = {"support/patience.py", "process/test_busy_machine.py"}
 AT_LEAST = {"models/test_openai_engine.py"}
 """Modules that look at the clock for what must not be faster."""
 HANGS = [sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(600)"]
