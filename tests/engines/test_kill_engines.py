@@ -18,9 +18,8 @@ import pytest
 
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.uri import ChatModel
-from evobuild.models import placement, transformers_engine, vllm_engine
+from evobuild.models import transformers_engine, vllm_engine
 from evobuild.models.client import Model
-from evobuild.models.engine import Engine
 
 ROWS = 640
 KILLS = 20
@@ -54,23 +53,15 @@ def questions() -> Iterator[Request]:
 
 
 def ask(model: ChatModel, folder: Path, table: Path) -> None:
-    """Ask all questions and write the replies sorted by key, and every key that goes to the engine."""
+    """Ask all questions and write the replies sorted by key, and every cache key that goes to the engine."""
     os.environ |= {"DVC_ROOT": str(folder), "EVOBUILD_STORE": str(folder / "store.sqlite")}
-    start = placement.start_engine
+    submit, log_file = Model._submit, os.open(folder / "asked", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def told(model: ChatModel) -> Engine:
-        engine = start(model)
-        submit = engine.submit
+    def log(client: Model, key: bytes, request: Request) -> None:
+        os.write(log_file, f"{key.hex()}\n".encode())
+        submit(client, key, request)
 
-        def log(request: Request) -> None:
-            os.write(asked, f"{request.key}\n".encode())
-            submit(request)
-
-        engine.submit = log  # type: ignore[method-assign]
-        return engine
-
-    asked = os.open(folder / "asked", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    with mock.patch.object(placement, "start_engine", told), Model(model) as client:
+    with mock.patch.object(Model, "_submit", log), Model(model) as client:
         found = sorted((each.key, each.text, each.error) for each in client.generate(questions()))
     table.write_text(json.dumps(found))
 
