@@ -146,8 +146,8 @@ def test_what_no_commit_holds_is_not_committed_yet(here: Path) -> None:
         text = trace_lineage(exported_ids(here)[0])
     finally:
         lock.write_text(before)
-    assert "not committed yet: params and prompts are those that are here" in text
-    assert "data/dataset.parquet is another here: it was changed since" in text
+    assert "not committed yet: params and prompts are the current ones" in text
+    assert "data/dataset.parquet has changed since" in text
 
 
 def test_who_pulls_the_replies_asks_nothing(first: Path, tmp_path: Path) -> None:
