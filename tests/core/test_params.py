@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.all_params import Params, load_all_params
+from evobuild.cli.pipeline.run_provenance import in_shipped_order
 from evobuild.core.declaration import params_schema
 from evobuild.core.errors import BadParams
 from evobuild.core.machine import Machine
@@ -498,3 +500,10 @@ def reversed_keys(content: Any) -> Any:
     if not isinstance(content, dict):
         return content
     return {key: reversed_keys(content[key]) for key in reversed(content)}
+
+
+def test_the_card_shows_params_in_one_order() -> None:
+    content = read_yaml(SHIPPED_PARAMS) | {"rounds": {"r10": {"parent": "r0"}, "r9": {"parent": "r0"}}}
+    given, other = (in_shipped_order(each, content) for each in (content, reversed_keys(content)))
+    assert json.dumps(given) == json.dumps(other) == json.dumps(content)
+    assert list(in_shipped_order({"b": 1, "r10": 2, "r9": 3}, {"b": 0})) == ["b", "r9", "r10"]

@@ -12,11 +12,28 @@ from evobuild.cli.pipeline.declared_stages import import_declared_stages
 from evobuild.cli.pipeline.lock_text import list_packaged_roles
 from evobuild.core.declaration import params_schema
 from evobuild.core.dvc_hash import dvc_md5
-from evobuild.core.params import StageParams, declared_keys, declared_values, default_values
+from evobuild.core.params import StageParams, declared_keys, declared_values, default_values, natural_key
 from evobuild.core.prompts import included
 from evobuild.core.stages import AFTER_SELECT, stage_instances
 from evobuild.process.lock import read_installed_version
 from evobuild.weights.identities import weights_identity
+
+
+def in_shipped_order(values: Mapping[str, Any], shipped: Mapping[str, Any]) -> dict[str, Any]:
+    """Sort keys as the shipped params have them, others behind by name.
+
+    DVC sees no reordering of params.yaml, so the card may not show one.
+    """
+    names = [
+        *(name for name in shipped if name in values),
+        *sorted(values.keys() - shipped.keys(), key=natural_key),
+    ]
+    return {name: _in_order_of(values[name], shipped.get(name)) for name in names}
+
+
+def _in_order_of(value: Any, shipped: Any) -> Any:
+    known = shipped if isinstance(shipped, Mapping) else {}
+    return in_shipped_order(value, known) if isinstance(value, Mapping) else value
 
 
 def collect_provenance(values: Mapping[str, Any], counts: Path) -> Provenance:
@@ -28,6 +45,7 @@ def collect_provenance(values: Mapping[str, Any], counts: Path) -> Provenance:
 
     Raises UserError if a prompt or a file is missing.
     """
+    values = in_shipped_order(values, default_values(Params))
     instances = [each for each in stage_instances(values) if each.stage.name not in {"check", *AFTER_SELECT}]
     names = {each.stage.name for each in instances}
     own = [each for each in import_declared_stages() if each.name in names]
