@@ -132,11 +132,12 @@ def _find_chosen(
 def _find_gold(row: Instruction, finals: Sequence[Hashable | None], params: Respond) -> int | Reject:
     """Find the first response whose final answer is the gold one."""
     value = json.loads(row.extra).get(params.gold) if row.extra else None
-    extract = EXTRACTORS[params.extract]
-    # A gold choice or boxed answer may be given bare: "B", "x + 1".
-    wanted = None if value is None else extract(str(value)) or str(value).strip()
-    if wanted is None:
+    if value is None:
         return Reject(row.id, "no gold answer", params.gold, "")
+    wanted = EXTRACTORS[params.extract](str(value))
+    if wanted is None:
+        # A gold choice or boxed answer may be given bare: "B", "x + 1".
+        wanted = str(value).strip()
     if wanted in finals:
         return finals.index(wanted)
     known = ", ".join(dict.fromkeys(str(final) for final in finals if final is not None))

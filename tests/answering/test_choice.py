@@ -71,6 +71,7 @@ def test_a_row_whose_samples_do_not_agree_is_a_reject(row, texts, reason, detail
     [
         ('{"answer": "#### 1,450"}', "number", ("12", "1450", "1,450"), "1450"),
         ('{"answer": 3}', "number", ("x", None, "3.0"), "3.0"),
+        ('{"answer": 0}', "number", ("1", "It is 0."), "It is 0."),
         ('{"answer": "C"}', "choice", ("B", "The answer is C."), "The answer is C."),
         ('{"answer": "x + 1"}', "boxed", (r"\boxed{x}", r"\boxed{x + 1}"), r"\boxed{x + 1}"),
     ],
